@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from include.xdm.convert.arrow_types import arrow_type
-from include.xdm.convert.dates import cast_all, iso_milliseconds
+from include.xdm.convert.dates import parse_by_duckdb, parse_iso_milliseconds
 from include.xdm.convert.nested import nested
 from include.xdm.convert.scalars import Scalar, looks_like_a_number, looks_like_numbers, scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
@@ -28,7 +28,7 @@ _values = msgspec.json.Decoder(list[Any], float_hook=msgspec.Raw).decode
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedConversion:
     """A row whose value was not converted completely.
 
     ``inexact``: whether the value is a number, or an array of numbers, that the field cannot represent exactly.
@@ -38,7 +38,7 @@ class Failure:
     inexact: bool
 
 
-Converted: TypeAlias = "tuple[pa.Array, list[Failure]]"
+Converted: TypeAlias = "tuple[pa.Array, list[FailedConversion]]"
 _Fast: TypeAlias = "Callable[[Sequence[Value], pa.DataType], pa.Array | None]"
 
 
@@ -73,21 +73,21 @@ class ColumnConverter:
         return pa.nulls(rows, self.type)
 
     def from_values(self, values: Sequence[Value]) -> Converted:
-        """Convert decoded JSON values; return the Arrow array, and a ``Failure`` for each incomplete conversion."""
+        """Convert decoded JSON values; return the Arrow array and the conversions that failed, at least in part."""
         import pyarrow as pa
 
         fast = _FAST.get(self.field.kind)
         if fast is not None and (array := fast(values, self.type)) is not None:
             return array, []
         if self.field.kind is Kind.DATE_TIME:
-            cast_all(value for value in values if type(value) is str)
+            parse_by_duckdb(value for value in values if type(value) is str)
         convert, failures = self._convert, []
         made: list[object] = [None] * len(values)
         for row, value in enumerate(values):
             if value is not None and value != "":
                 made[row], is_whole = convert(value)
                 if not is_whole:
-                    failures.append(Failure(row, self._is_inexact(value)))
+                    failures.append(FailedConversion(row, self._is_inexact(value)))
         return pa.array(made, self.type), failures
 
     @cached_property
@@ -210,7 +210,7 @@ def _fast_instants(values: Sequence[Value], kind: pa.DataType) -> pa.Array | Non
 
     if not set(map(type, values)) <= {str, _NONE}:
         return None
-    made = list(map(iso_milliseconds, values))
+    made = list(map(parse_iso_milliseconds, values))
     return pa.array(made, kind) if made.count(None) == values.count(None) else None
 
 

@@ -32,23 +32,23 @@ _EARLIEST_MS = -62_135_596_800_000
 _LONGEST = 64
 
 
-def day_of(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """Parse a text as a date; return None for other texts, and for a time of day other than midnight."""
     return _day_cached(text) if len(text) <= _LONGEST else None
 
 
-def milliseconds_of(text: str) -> int | None:
+def parse_milliseconds(text: str) -> int | None:
     """Parse a text as an instant, in UTC if it has no zone; return milliseconds since 1970, rounded down, or None."""
     return _instant_cached(text) if len(text) <= _LONGEST else None
 
 
-def iso_milliseconds(text: str | None) -> int | None:
+def parse_iso_milliseconds(text: str | None) -> int | None:
     """Parse a text in a common form of ISO 8601 as an instant; return milliseconds since 1970, or None for others."""
     return None if text is None else _iso(text)
 
 
-def cast_all(texts: Iterable[str]) -> None:
-    """Parse all texts that need DuckDB with one query, and cache the results for ``milliseconds_of``."""
+def parse_by_duckdb(texts: Iterable[str]) -> None:
+    """Parse all texts that need DuckDB with one query, and cache the results for ``parse_milliseconds``."""
     odd = [
         t
         for t in dict.fromkeys(texts)
@@ -86,7 +86,7 @@ def _instant_cached(text: str) -> int | None:
     found = _iso(text)
     if found is None and not _ISO.fullmatch(text) and _MOMENT.fullmatch(text):
         if text not in _cast:
-            cast_all([text])
+            parse_by_duckdb([text])
         found = _cast[text]
     if found is None and (guessed := _guess_milliseconds(text)) is not None:
         found = _iso(guessed)

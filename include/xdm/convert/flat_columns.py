@@ -42,7 +42,7 @@ def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[
             made[name] = array
     for n, name in compiled.identity_columns.items():
         source = str(compiled.identities[n].property)
-        if source in properties and properties.only_texts(source):
+        if source in properties and properties.is_text(source):
             texts[name] = source
     arrays = _text_columns(properties, tuple(dict.fromkeys(texts.values())))
     return made | {name: arrays[source] for name, source in texts.items()}
@@ -56,10 +56,10 @@ def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str,
     import numpy as np
 
     members, rows = properties.lines.members, properties.rows
-    texts, lengths = properties.contents
+    texts, lengths = properties.value_texts
     if not names:
         return {}
-    lots = [properties.places[name] for name in names]
+    lots = [properties.members_by_name[name] for name in names]
     places = np.concatenate(lots)
     column = np.repeat(np.arange(len(names)), list(map(len, lots)))
     is_kept = (members.kind[places] != NULL) & (lengths[places] > 0)
@@ -78,7 +78,7 @@ def _unescaped(properties: FlatProperties, name: str, column: pa.Array) -> pa.Ar
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    places = properties.places[name]
+    places = properties.members_by_name[name]
     members = properties.lines.members.only(places[properties.lines.members.escaped[places]])
     mask = np.zeros(properties.rows, bool)
     mask[members.row] = True
@@ -92,7 +92,7 @@ def _number_column(
     """Return a property as a column of numbers or booleans; None if a value has to be checked individually."""
     import numpy as np
 
-    members, places = properties.lines.members, properties.places[name]
+    members, places = properties.lines.members, properties.members_by_name[name]
     rows, kinds = members.row[places], members.kind[places]
     counts = np.bincount(kinds, minlength=NULL + 1).tolist()
     if sum(counts[each] for each in (*_KINDS[kind], NULL)) < len(kinds):
@@ -109,7 +109,7 @@ def _number_column(
         return None
     if counts[FRACTION]:
         is_fraction = kinds == FRACTION
-        parts = properties.contents[0].take(numbers(2 * places[is_fraction]))
+        parts = properties.value_texts[0].take(numbers(2 * places[is_fraction]))
         values = values.astype(np.float64)
         values[is_fraction] = parts.cast(arrow_type).to_numpy()
         if np.abs(values).max() >= _EXACT:

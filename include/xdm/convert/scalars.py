@@ -9,8 +9,8 @@ from datetime import date
 
 import msgspec
 
-from include.xdm.convert.dates import day_of, milliseconds_of
-from include.xdm.convert.values import Value, number_of, text_of
+from include.xdm.convert.dates import parse_day, parse_milliseconds
+from include.xdm.convert.values import Value, text_of, text_without_exponent
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 Scalar = Callable[[Value], object]
@@ -57,7 +57,7 @@ def to_string(value: Value) -> str | None:
 def _to_integer(low: int, high: int) -> Scalar:
     def to_integer(value: Value) -> int | None:
         if type(value) is not int:
-            text = number_of(value)
+            text = text_without_exponent(value)
             match = _WHOLE.fullmatch(text) if text else None
             if match is None:
                 return None
@@ -71,7 +71,7 @@ def to_number(value: Value) -> float | None:
     """Convert a JSON value to a double; return None if it is not a number, or is an integer that a double rounds."""
     if type(value) is int:
         return float(value) if -_EXACT < value < _EXACT or _is_exact(str(value)) else None
-    text = number_of(value)
+    text = text_without_exponent(value)
     if not text or not _NUMBER.fullmatch(text):
         return None
     number = float(text)
@@ -91,7 +91,7 @@ def to_boolean(value: Value) -> bool | None:
     """Convert a boolean, or a word or number for one, such as ``yes`` or ``0``; return None for other values."""
     if type(value) is bool:
         return value
-    text = number_of(value)
+    text = text_without_exponent(value)
     if not text or len(text) > 1000:
         return None
     word = text.strip(" ").lower()
@@ -100,14 +100,14 @@ def to_boolean(value: Value) -> bool | None:
 
 def to_date(value: Value) -> date | None:
     """Convert a JSON value to a date; return None if the value is not a date."""
-    text = number_of(value)
-    return day_of(text) if text else None
+    text = text_without_exponent(value)
+    return parse_day(text) if text else None
 
 
 def to_milliseconds(value: Value) -> int | None:
     """Convert a date-time to milliseconds since 1970; return None for other values, also numbers (unknown unit)."""
-    text = number_of(value)
-    return milliseconds_of(text) if text else None
+    text = text_without_exponent(value)
+    return parse_milliseconds(text) if text else None
 
 
 def is_number(value: Value) -> bool:

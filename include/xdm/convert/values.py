@@ -68,7 +68,7 @@ def text_of(value: Value) -> str | None:
     return encode_value(value)
 
 
-def number_of(value: Value) -> str | None:
+def text_without_exponent(value: Value) -> str | None:
     """Return a value as text, as ``text_of`` does, but a number with an exponent in the form of ``number_text``."""
     text = text_of(value)
     if isinstance(value, msgspec.Raw) and text is not None and ("e" in text or "E" in text):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from include.xdm.dataprep.expression_layers import Expressions
+from include.xdm.dataprep.expression_layers import ExpressionCompiler
 from include.xdm.dataprep.functions import FUNCTIONS
 from include.xdm.dataprep.functions.java_dates.guess import parse_moment
 from include.xdm.dataprep.functions.moments import write_moment
 from include.xdm.dataprep.functions.registry import Function
-from include.xdm.dataprep.language.check import TypedAttribute, places
+from include.xdm.dataprep.language.check import TypedAttribute, event_paths
 from include.xdm.dataprep.language.paths import Path, parse_path
 from include.xdm.dataprep.language.types import Type
 from include.xdm.dataprep.sql_values import SqlValue, any_of, as_json, text_literal, text_of
@@ -72,7 +72,7 @@ def compile_expressions(
         now: the result of the Data Prep function ``now()``, in ISO 8601.
         typed: the numbers of the mappings whose results are JSON texts, which keep the type of the value.
     """
-    computed = Computed(mappings, now, typed)
+    computed = QueryColumns(mappings, now, typed)
     select = "events"
     texts = [f"{computed.text(n)} AS s{n}" for n in mappings]
     for layer in (*computed.layers, texts):
@@ -90,7 +90,7 @@ def compile_expressions(
     )
 
 
-class Computed:
+class QueryColumns:
     """The columns of the query of ``compile_expressions``.
 
     ``layers``: the SQL of the columns, nested queries from the innermost one; ``functions``: the functions that they
@@ -103,7 +103,7 @@ class Computed:
         self.exists: dict[Path, str] = {}
         self.cells: dict[int, SqlValue] = {}
         self.assemblies: list[tuple[int, tuple[Part, ...]]] = []
-        self._expressions = Expressions(self._attribute, self._exists, write_moment(parse_moment(now)))
+        self._expressions = ExpressionCompiler(self._attribute, self._exists, write_moment(parse_moment(now)))
         self._fields = {n: m.field for n, m in mappings.items()}
         self._typed = typed
         last: list[str] = []
@@ -169,7 +169,7 @@ class Computed:
     def _exists(self, path: str) -> str:
         found = [
             "true" if len(place) == 1 else self.exists.setdefault(place, f"b{len(self.exists)}")
-            for place in places(parse_path(path))
+            for place in event_paths(parse_path(path))
         ]
         return f"({' OR '.join(found)})"
 

@@ -32,7 +32,7 @@ class _Placed:
     layer: int
 
 
-class Expressions:
+class ExpressionCompiler:
     """A compiler of the expressions of a mapping set to columns in layers.
 
     ``layers[n]``: the SQL of the columns of layer n; ``functions``: the functions in Python that they call, by SQL
@@ -62,7 +62,7 @@ class Expressions:
             placed = self._add_column(0, self._attribute(typed), typed.type)
         else:
             placed = self._call(typed)
-        if not _is_unique(typed):
+        if not _contains_uuid(typed):
             self._known[typed] = placed
         return placed
 
@@ -137,8 +137,8 @@ def _literal(typed: TypedLiteral) -> SqlValue:
     return SqlValue(f"({value.text})::BIGINT" if integer else quote(value.text), typed.type)
 
 
-def _is_unique(typed: Typed) -> bool:
+def _contains_uuid(typed: Typed) -> bool:
     """Return whether an expression has another value at each occurrence, so that it must not be computed once."""
     if not isinstance(typed, TypedCall):
         return False
-    return typed.function.name == "uuid" or any(map(_is_unique, typed.arguments))
+    return typed.function.name == "uuid" or any(map(_contains_uuid, typed.arguments))

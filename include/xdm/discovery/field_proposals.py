@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from include.errors import ConfigError
 from include.json_types import JsonMapping, JsonObject
 from include.redact import one_line
-from include.xdm.dataprep.language.check import check, places, properties_in, property_of
+from include.xdm.dataprep.language.check import check, event_paths, properties_in, property_of
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
@@ -92,7 +92,9 @@ def mapped_properties(rows: Iterable[JsonMapping], assignments: FieldAssignments
                 found |= properties_in(check(parse(str(source))))
             elif row["sourceType"] == "ATTRIBUTE" and source not in assignments.fields:
                 found |= {
-                    property_of(path) for path in places(parse_path(str(source))) if path[0] == "properties"
+                    property_of(path)
+                    for path in event_paths(parse_path(str(source)))
+                    if path[0] == "properties"
                 }
         except LanguageError as fault:
             raise ConfigError(

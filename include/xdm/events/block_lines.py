@@ -16,7 +16,7 @@ import msgspec
 from include.xdm.convert.values import Value
 from include.xdm.events.event_id import NOT_CONTENT
 from include.xdm.events.exact_lines import ExactLines, ReadEvent
-from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
+from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, has_unique_keys
 from include.xdm.events.shape_writer import whole_objects
 from include.xdm.events.shapes import Properties, by_shape, encode_lines
 
@@ -32,25 +32,25 @@ _raw_decoder = msgspec.json.Decoder(_RawEvent)
 class ParsedLines(NamedTuple):
     """The events of a block's ordinary lines, grouped by shape and not checked yet; and the other lines.
 
-    ``places``: the index of each event's line in the block; ``odd``: the indexes of the lines that ``EventParser`` has
-    to parse.
+    ``line_indexes``: the index of each event's line in the block; ``others``: the indexes of the lines that
+    ``EventParser`` has to parse.
     """
 
-    places: list[int]
+    line_indexes: list[int]
     events: list[str]
     properties: Properties
-    contents: list[bytes]
+    content_json: list[bytes]
     """For each event, the JSON text of the properties that its content digest includes, sorted by name."""
-    odd: list[int]
+    others: list[int]
 
     def only(self, chosen: Sequence[bool]) -> ParsedLines:
-        """Return the events whose flag in ``chosen`` is true; ``odd`` is unchanged."""
+        """Return the events whose flag in ``chosen`` is true; ``others`` is unchanged."""
         return ParsedLines(
-            list(compress(self.places, chosen)),
+            list(compress(self.line_indexes, chosen)),
             list(compress(self.events, chosen)),
             self.properties.only(chosen),
-            list(compress(self.contents, chosen)),
-            self.odd,
+            list(compress(self.content_json, chosen)),
+            self.others,
         )
 
 
@@ -66,13 +66,13 @@ def parse_lines(block: bytes) -> ParsedLines:
         else:
             spelled.append((place, raw))
     if not spelled:
-        return one._replace(odd=odd)
+        return one._replace(others=odd)
     other = _by_shape([spelled], is_raw=True)
     return ParsedLines(
-        one.places + other.places,
+        one.line_indexes + other.line_indexes,
         one.events + other.events,
         one.properties + other.properties,
-        one.contents + other.contents,
+        one.content_json + other.content_json,
         odd,
     )
 
@@ -119,4 +119,4 @@ def _as_received(line: bytes) -> _RawEvent | None:
         return None
     # One additional level: the depth of an event is that of its properties.
     is_odd = len(line) > LINE_LIMIT_BYTES or deeper_than(line, DEPTH_LIMIT)
-    return found if not is_odd and is_plain(line, found.properties) else None
+    return found if not is_odd and has_unique_keys(line, found.properties) else None

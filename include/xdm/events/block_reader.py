@@ -69,7 +69,7 @@ class BlockReader:
 
     def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[JsonObject]]:
         """Read lines that are not flat; return the same as ``read``. ``numbers``: the line number of each line."""
-        parsed, times, odd = self._sort_out_events(parse_lines(block))
+        parsed, times, odd = self._ordinary_events(parse_lines(block))
         rows = [self._rows(parsed, times, numbers)] if parsed.events else []
         found, refused = [], []
         lines = block.split(b"\n") if odd else []
@@ -84,23 +84,23 @@ class BlockReader:
             rows.append(EventRows.of(found))
         return rows, refused
 
-    def _sort_out_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
+    def _ordinary_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
         """Return the events with an ordinary time in the day, their times, and the indexes of all other lines."""
         times = _integers(parsed.properties.texts("time"))
         low, high = self._time_limits
         good = [time is not None and low <= time < high for time in times]
         if not all(good):
-            odd = [place for place, is_good in zip(parsed.places, good, strict=True) if not is_good]
-            parsed = parsed.only(good)._replace(odd=[*parsed.odd, *odd])
+            odd = [place for place, is_good in zip(parsed.line_indexes, good, strict=True) if not is_good]
+            parsed = parsed.only(good)._replace(others=[*parsed.others, *odd])
         kept = [time for time, is_good in zip(times, good, strict=True) if time is not None and is_good]
-        return parsed, kept, sorted(parsed.odd)
+        return parsed, kept, sorted(parsed.others)
 
     def _rows(self, parsed: ParsedLines, times: list[int], line_numbers: Sequence[int]) -> EventRows:
         event_parser, events, properties = self.event_parser, parsed.events, parsed.properties
         per_ms = 1 if event_parser.time_in_ms else 1000
         wall_ms = [time * per_ms for time in times]
         seconds = [time // 1000 for time in times] if event_parser.time_in_ms else times
-        numbers = [line_numbers[place] for place in parsed.places]
+        numbers = [line_numbers[place] for place in parsed.line_indexes]
         if self.log.rows < ENOUGH_EVIDENCE:
             self._log_evidence(properties, wall_ms, numbers)
         insert_ids = _strings(properties.texts("$insert_id"))
@@ -108,7 +108,7 @@ class BlockReader:
         ids = event_ids(event_parser.project_id, events, distinct_ids, seconds, insert_ids)
         if not all(insert_ids):
             for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
-                identity = event_parser.identity(
+                identity = event_parser.compute_id(
                     events[n], distinct_ids[n], seconds[n], "", properties.row(n)
                 )
                 ids[n] = bytes.fromhex(identity)
@@ -124,8 +124,8 @@ class BlockReader:
             has_insert_id=list(map(bool, insert_ids)),
             events=events,
             properties=properties,
-            contents=content_digests(events, seconds, parsed.contents),
-            compacted=compaction_keys(events, distinct_ids, insert_ids),
+            content_digests=content_digests(events, seconds, parsed.content_json),
+            compaction_keys=compaction_keys(events, distinct_ids, insert_ids),
         )
 
     def _log_evidence(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
@@ -135,7 +135,7 @@ class BlockReader:
         libraries = properties.texts("mp_lib")
         live = [
             (numbers[n], wall_ms[n], arrived, _string(libraries[n]))
-            for first, shape in properties.placed()
+            for first, shape in properties.shapes_with_first_row()
             if is_live(shape.names)
             for n in range(first, first + shape.rows)
             if (arrived := arrivals[n]) is not None
@@ -156,7 +156,7 @@ class BlockReader:
             _integers(properties.texts(name)) for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms")
         )
         for wall, arrival_ms, processed_ms in zip(wall_ms, arrived, processed, strict=True):
-            when = self.event_parser.when(wall, arrival_ms if arrival_ms is not None else processed_ms)
+            when = self.event_parser.instant(wall, arrival_ms if arrival_ms is not None else processed_ms)
             if when.reading is not TimeReading.EXACT:
                 self.event_parser.counts[f"time_{when.reading.value}"] += 1
             found.append(when.milliseconds)

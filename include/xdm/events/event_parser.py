@@ -53,9 +53,9 @@ class ParsedEvent(NamedTuple):
     event: str
     properties: dict[str, msgspec.Raw]
     """The JSON text of each property by name, as received."""
-    content: int
+    content_digest: int
     """The digest of the event's content: ``event_id.content_digest``."""
-    compacted: int
+    compaction_key: int
     """A number that is equal for events that Mixpanel's compaction merges: ``event_id.compaction_keys``."""
 
 
@@ -139,9 +139,9 @@ class EventParser:
         wall_ms = self._time_ms(properties.get("time"))
         if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and is_live(properties):
             self.evidence.add_event(wall_ms, arrival_ms, string_of(properties["mp_lib"]))
-        when = self.when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
+        when = self.instant(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
         insert_id, distinct_id = string_of(properties.get("$insert_id")), distinct_id_as_ingested(properties)
-        identity = self.identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
+        identity = self.compute_id(event, distinct_id, wall_ms // 1000, insert_id, properties)
         content = content_digest(event, wall_ms // 1000, properties)
         # Nothing can fail below: a counted event is always returned.
         if when.reading is not TimeReading.EXACT:
@@ -158,7 +158,7 @@ class EventParser:
         if not MERGE_MARKS.isdisjoint(names) and BEFORE_MERGE not in names:
             self.counts["merged_without_before"] += events
 
-    def identity(
+    def compute_id(
         self,
         event: str,
         distinct_id: str,
@@ -195,7 +195,7 @@ class EventParser:
         except DecimalException:  # an exponent that decimal rejects, of a number close to 0
             return math.floor(number * factor)
 
-    def when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
+    def instant(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
         """Return the instant of an event's ``time``; raise ``RejectedEvent`` if it is in another day or in the future.
 
         ``arrival_ms``: when the event arrived, which decides if the wall-clock time existed twice.

@@ -32,9 +32,9 @@ class EventRows:
     has_insert_id: Sequence[bool] | Flags
     events: list[str]
     properties: Properties | FlatProperties
-    contents: bytes
+    content_digests: bytes
     """The content digests of all events: 8 bytes each, a signed big-endian integer."""
-    compacted: list[int]
+    compaction_keys: list[int]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,8 +53,8 @@ class EventRows:
             has_insert_id=[row.has_insert_id for row in rows],
             events=[row.event for row in rows],
             properties=properties,
-            contents=b"".join(row.content.to_bytes(8, "big", signed=True) for row in rows),
-            compacted=[row.compacted for row in rows],
+            content_digests=b"".join(row.content_digest.to_bytes(8, "big", signed=True) for row in rows),
+            compaction_keys=[row.compaction_key for row in rows],
         )
 
 

@@ -52,17 +52,17 @@ class FlatReader:
         if not ordinary.all():
             lines = lines.only(ordinary)
             properties = FlatProperties(lines)
-        return self._rows(properties, first_line), lines.places
+        return self._rows(properties, first_line), lines.line_indexes
 
     def _rows(self, properties: FlatProperties, first_line: int) -> EventRows:
         import pyarrow as pa
 
         lines = properties.lines
         members = lines.members
-        time = members.number[properties.place_of("time")]
+        time = members.number[properties.member_index("time")]
         per_ms = 1 if self.event_parser.time_in_ms else 1000
         wall_ms, seconds = time * per_ms, time * per_ms // 1000
-        line_numbers = lines.places + first_line
+        line_numbers = lines.line_indexes + first_line
         if self.log.rows < ENOUGH_EVIDENCE:
             self._log_evidence(properties, wall_ms, line_numbers)
         self._count_merges(properties)
@@ -82,8 +82,8 @@ class FlatReader:
             has_insert_id=keys.has_insert_id,
             events=events,
             properties=properties,
-            contents=_contents(properties, names, digits),
-            compacted=keys.compaction(),
+            content_digests=_contents(properties, names, digits),
+            compaction_keys=keys.compaction(),
         )
 
     def _ids(
@@ -92,7 +92,7 @@ class FlatReader:
         ids = keys.ids()
         for row in (~keys.has_insert_id).nonzero()[0].tolist():
             texts = properties.row(row)
-            identity = self.event_parser.identity(
+            identity = self.event_parser.compute_id(
                 events[row], distinct_id_as_ingested(texts), int(seconds[row]), "", texts
             )
             ids[row] = bytes.fromhex(identity)
@@ -101,7 +101,7 @@ class FlatReader:
     def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Flags:
         """Return for each line whether its time is an integer in the day, and its ids are strings or integers."""
         members = lines.members
-        time, insert = properties.place_of("time"), properties.place_of("$insert_id")
+        time, insert = properties.member_index("time"), properties.member_index("$insert_id")
         value = members.number[time]
         good: Flags = (
             (time >= 0) & (members.kind[time] == INTEGER) & (self.low <= value) & (value < self.high)
@@ -109,7 +109,7 @@ class FlatReader:
         good &= (insert < 0) | _is_nothing(members, insert) | _are_ids(members, insert)
         for name in ("distinct_id", BEFORE_MERGE):
             if name in properties:
-                place = properties.place_of(name)
+                place = properties.member_index(name)
                 good &= (place < 0) | _is_nothing(members, place) | _is_plain_id(lines, place)
         return good
 
@@ -118,8 +118,8 @@ class FlatReader:
         if "mp_lib" not in properties:
             return
         members, log = properties.lines.members, self.log
-        library, arrival = properties.place_of("mp_lib"), properties.place_of("$mp_api_timestamp_ms")
-        live = (library >= 0) & (properties.place_of("$import") < 0)
+        library, arrival = properties.member_index("mp_lib"), properties.member_index("$mp_api_timestamp_ms")
+        live = (library >= 0) & (properties.member_index("$import") < 0)
         live &= (arrival >= 0) & (members.kind[arrival] == INTEGER)
         rows = live.nonzero()[0][: ENOUGH_EVIDENCE - log.rows]
         texts = properties.raw(members.only(library[rows]))
@@ -130,10 +130,10 @@ class FlatReader:
 
     def _count_merges(self, properties: FlatProperties) -> None:
         """Count events with an identity merge as ``EventParser.count_merge`` does."""
-        marks = [properties.place_of(name) >= 0 for name in MERGE_MARKS if name in properties]
+        marks = [properties.member_index(name) >= 0 for name in MERGE_MARKS if name in properties]
         if marks:
             merged = marks[0] | marks[-1]
-            count = int((merged & (properties.place_of(BEFORE_MERGE) < 0)).sum())
+            count = int((merged & (properties.member_index(BEFORE_MERGE) < 0)).sum())
             if count:
                 self.event_parser.counts["merged_without_before"] += count
 
@@ -167,7 +167,7 @@ def _is_plain_id(lines: FlatLines, place: Integers) -> Flags:
 def _processed(properties: FlatProperties) -> Integers:
     import numpy as np
 
-    place = properties.place_of("mp_processing_time_ms")
+    place = properties.member_index("mp_processing_time_ms")
     members = properties.lines.members
     return np.where((place >= 0) & (members.kind[place] == INTEGER), members.number[place], 0)
 
@@ -182,11 +182,11 @@ class _Keys:
         import pyarrow.compute as pc
 
         members = properties.lines.members
-        distinct = properties.place_of("distinct_id")
+        distinct = properties.member_index("distinct_id")
         if BEFORE_MERGE in properties:
-            before = properties.place_of(BEFORE_MERGE)
+            before = properties.member_index(BEFORE_MERGE)
             distinct = np.where((before >= 0) & ~_is_nothing(members, before), before, distinct)
-        insert = properties.place_of("$insert_id")
+        insert = properties.member_index("$insert_id")
         self.has_insert_id = (insert >= 0) & ~_is_nothing(members, insert)
         ids = _contents_of(properties, distinct, (distinct >= 0) & ~_is_nothing(members, distinct))
         inserts = _contents_of(properties, insert, self.has_insert_id)
@@ -221,8 +221,8 @@ def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -
     import pyarrow.compute as pc
 
     members = properties.lines.members
-    kept = sorted(name for name in properties.places if name not in NOT_CONTENT)
-    by_name = np.concatenate([np.empty(0, np.int64), *(properties.places[name] for name in kept)])
+    kept = sorted(name for name in properties.members_by_name if name not in NOT_CONTENT)
+    by_name = np.concatenate([np.empty(0, np.int64), *(properties.members_by_name[name] for name in kept)])
     row = members.row[by_name]
     order = by_name[np.argsort(row.astype(np.uint16) if properties.rows < 2**16 else row, kind="stable")]
     bodies = pc.fill_null(properties.bodies(order), "}")
@@ -235,7 +235,7 @@ def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -
     """Return for each event the value of the member at index ``place`` as text, or "" if ``is_there`` is false."""
     import pyarrow.compute as pc
 
-    texts = properties.contents[0]
+    texts = properties.value_texts[0]
     if is_there.all():
         return texts.take(numbers(2 * place))
     return pc.fill_null(texts.take(numbers(2 * place, is_there)), "")

@@ -55,12 +55,13 @@ class Members:
 class FlatLines:
     """The flat lines of a block (``data``), with the offsets of their values.
 
-    ``places``: the indexes of these lines in the block; ``event_starts``, ``event_ends``: the offsets of the events'
-    names without quotes; ``names``: the names of all properties; ``by_name``: the indexes of ``members``, by name.
+    ``line_indexes``: the indexes of these lines in the block; ``event_starts``, ``event_ends``: the offsets of the
+    events' names without quotes; ``names``: the names of all properties; ``by_name``: the indexes of ``members``, by
+    name.
     """
 
     data: bytes
-    places: Integers
+    line_indexes: Integers
     event_starts: Integers
     event_ends: Integers
     names: list[str]
@@ -76,7 +77,7 @@ class FlatLines:
         members.row[:] = (np.cumsum(chosen) - 1)[members.row]
         by_name = (np.cumsum(kept) - 1)[self.by_name[kept[self.by_name]]]
         events = self.event_starts[chosen], self.event_ends[chosen]
-        return FlatLines(self.data, self.places[chosen], *events, self.names, members, by_name)
+        return FlatLines(self.data, self.line_indexes[chosen], *events, self.names, members, by_name)
 
 
 def find_flat_lines(data: bytes) -> FlatLines | None:

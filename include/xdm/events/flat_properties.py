@@ -27,10 +27,10 @@ class FlatProperties:
 
     def __init__(self, lines: FlatLines) -> None:
         self.lines = lines
-        self.rows = len(lines.places)
+        self.rows = len(lines.line_indexes)
 
     @cached_property
-    def places(self) -> dict[str, Integers]:
+    def members_by_name(self) -> dict[str, Integers]:
         """By property name, the ascending indexes of its members."""
         import numpy as np
 
@@ -39,7 +39,7 @@ class FlatProperties:
         return {name: part for name, part in zip(self.lines.names, parts, strict=True) if len(part)}
 
     @cached_property
-    def contents(self) -> tuple[pa.Array, Integers]:
+    def value_texts(self) -> tuple[pa.Array, Integers]:
         """The values of all members as texts in an Arrow array, and the lengths of these texts.
 
         Element 2n of the array is the value of member n, without the quotes of a string; odd elements have no meaning.
@@ -51,15 +51,15 @@ class FlatProperties:
 
     def __contains__(self, name: object) -> bool:
         """Return whether at least one event has the property."""
-        return name in self.places
+        return name in self.members_by_name
 
-    def place_of(self, name: str) -> Integers:
+    def member_index(self, name: str) -> Integers:
         """Return for each event the index of the property's member; -1 for an event without the property."""
         import numpy as np
 
         found = np.full(self.rows, -1)
         if name in self:
-            places = self.places[name]
+            places = self.members_by_name[name]
             found[self.lines.members.row[places]] = places
         return found
 
@@ -76,7 +76,7 @@ class FlatProperties:
     ) -> list[Value]:
         found: list[Value] = [None] * self.rows
         if name in self:
-            members = self.lines.members.only(self.places[name])
+            members = self.lines.members.only(self.members_by_name[name])
             texts = self.raw(members)
             for row, value in zip(members.row.tolist(), made(texts), strict=True):
                 found[row] = value
@@ -90,7 +90,7 @@ class FlatProperties:
 
     def has(self, name: str) -> list[bool]:
         """Return for each event whether the property exists, even with the value null."""
-        return [place >= 0 for place in self.place_of(name).tolist()]
+        return [place >= 0 for place in self.member_index(name).tolist()]
 
     def objects(self) -> list[dict[str, Value]]:
         """Return the properties of each event as an object that ``msgspec`` encodes as it was received."""
@@ -110,11 +110,11 @@ class FlatProperties:
         names = (self.lines.names[n] for n in members.name.tolist())
         return dict(zip(names, self.raw(members), strict=True))
 
-    def only_texts(self, name: str) -> bool:
+    def is_text(self, name: str) -> bool:
         """Return whether all values of a property are strings or null."""
         if name not in self:
             return True
-        kinds = self.lines.members.kind[self.places[name]]
+        kinds = self.lines.members.kind[self.members_by_name[name]]
         return bool(((kinds == TEXT) | (kinds == NULL)).all())
 
     def bodies(self, order: Integers) -> pa.Array:
@@ -150,7 +150,7 @@ class FlatProperties:
 
         members, names = self.lines.members, self.lines.names
         is_kept = np.array([name not in whole for name in names])[members.name]
-        is_kept &= (members.kind != NULL) & (self.contents[1] > 0)
+        is_kept &= (members.kind != NULL) & (self.value_texts[1] > 0)
         order = np.flatnonzero(is_kept)
         counts = np.bincount(members.name[order], minlength=len(names)).tolist()
         found = {name: count for name, count in zip(names, counts, strict=True) if count}

@@ -86,12 +86,12 @@ def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
         properties = _decode_properties(raw)
     except msgspec.DecodeError:
         raise RejectedEvent("not_an_event", "properties") from None
-    if not is_plain(line, properties):
-        _refuse_double_keys(line)
+    if not has_unique_keys(line, properties):
+        _reject_duplicate_keys(line)
     return parsed.event, properties
 
 
-def is_plain(line: bytes, properties: dict[str, msgspec.Raw]) -> bool:
+def has_unique_keys(line: bytes, properties: dict[str, msgspec.Raw]) -> bool:
     """Return whether it is certain, without parsing the line again, that the line has no duplicate key.
 
     Every key is followed by ``":``, unless there is white space between the two characters. Other ``":`` are inside
@@ -154,7 +154,7 @@ def deeper_than(raw: bytes, limit: int) -> bool:
     return False
 
 
-def _refuse_double_keys(line: bytes) -> None:
+def _reject_duplicate_keys(line: bytes) -> None:
     """Reject a line with a duplicate key at any depth, because a parser keeps only one of the values."""
     try:
         json.loads(line, object_pairs_hook=_pairs_without_duplicates, parse_int=str, parse_float=str)

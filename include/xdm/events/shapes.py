@@ -43,7 +43,7 @@ class Properties:
     def _runs(self) -> dict[str, list[tuple[int, Shape, int]]]:
         """By property name, the shapes that have the property: number of the first row, shape, index of the column."""
         runs: dict[str, list[tuple[int, Shape, int]]] = {}
-        for first, shape in self.placed():
+        for first, shape in self.shapes_with_first_row():
             for place, name in enumerate(shape.names):
                 if name in runs:
                     runs[name].append((first, shape, place))
@@ -51,7 +51,7 @@ class Properties:
                     runs[name] = [(first, shape, place)]
         return runs
 
-    def placed(self) -> Iterator[tuple[int, Shape]]:
+    def shapes_with_first_row(self) -> Iterator[tuple[int, Shape]]:
         """Yield the row number of the first event of each shape, and the shape."""
         first = 0
         for shape in self.shapes:
@@ -90,7 +90,7 @@ class Properties:
 
     def row(self, number: int) -> dict[str, msgspec.Raw]:
         """Return the JSON texts of one event's properties by name, as received."""
-        for first, shape in self.placed():
+        for first, shape in self.shapes_with_first_row():
             if number < first + shape.rows:
                 found = (column[number - first] for column in shape.columns)
                 return dict(zip(shape.names, map(as_raw, found), strict=True))
@@ -99,7 +99,7 @@ class Properties:
     def only(self, chosen: Sequence[bool]) -> Properties:
         """Return the properties of the events whose flag in ``chosen`` is true."""
         kept = []
-        for first, shape in self.placed():
+        for first, shape in self.shapes_with_first_row():
             mask = chosen[first : first + shape.rows]
             if any(mask):
                 columns = [tuple(compress(column, mask)) for column in shape.columns]

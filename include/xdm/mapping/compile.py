@@ -67,8 +67,8 @@ class CompiledMapping:
         constants: the fields with a constant.
         computed: the fields that ``expressions`` computes.
         expressions: the query for expressions; None without expressions.
-        whole: the properties whose complete value a field stores, so that they are not unmapped; the values are as in
-            ``_whole_properties``.
+        whole_properties: the properties whose complete value a field stores, so that they are not unmapped; the values
+            are as in ``_whole_properties``.
         identities: the identities in the order of the pipeline file.
         unmapped: the path of the field for the JSON of unmapped properties; None if they are not loaded.
     """
@@ -77,10 +77,10 @@ class CompiledMapping:
     constants: tuple[Leaf, ...]
     computed: tuple[Leaf, ...]
     expressions: CompiledExpressions | None
-    whole: Mapping[str, tuple[tuple[int, int], ...]]
+    whole_properties: Mapping[str, tuple[tuple[int, int], ...]]
     identities: tuple[CompiledIdentity, ...]
     unmapped: tuple[str, ...] | None
-    tops: tuple[str, ...]
+    top_fields: tuple[str, ...]
     """The top-level fields of the schema that contain all destinations, in the order of the mapping set."""
     primary_in_map: bool = True
     """Whether the primary identity is in ``identityMap``; otherwise it is in another field."""
@@ -111,13 +111,13 @@ class CompiledMapping:
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
-        """The properties that fields, expressions and identities read, but that are not in ``whole``."""
+        """The properties that fields, expressions and identities read, but that are not in ``whole_properties``."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         paths += self.expressions.paths if self.expressions else ()
         names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) > 1]
         names += [identity.property for identity in self.identities if identity.property is not None]
-        return tuple(name for name in dict.fromkeys(names) if name not in self.whole)
+        return tuple(name for name in dict.fromkeys(names) if name not in self.whole_properties)
 
     @cached_property
     def reads_everything(self) -> bool:
@@ -127,7 +127,7 @@ class CompiledMapping:
         return PROPERTIES in paths or bool(self.expressions and PROPERTIES in self.expressions.paths)
 
     @cached_property
-    def carried(self) -> frozenset[Path]:
+    def sole_sources(self) -> frozenset[Path]:
         """The paths in an event that are the only source of some field, which stores their value in every row."""
         return frozenset(leaf.sources[0] for leaf in self.leaves if len(leaf.sources) == 1 and not leaf.parts)
 
@@ -152,10 +152,10 @@ def compile_mapping(
         constants=tuple(leaf for leaf in made.values() if leaf.kind == "STATIC"),
         computed=tuple(made[n] for n in by_sql),
         expressions=expressions,
-        whole=_whole_properties(leaves),
+        whole_properties=_whole_properties(leaves),
         identities=compiled,
         unmapped=mapping.unmapped,
-        tops=tuple(
+        top_fields=tuple(
             dict.fromkeys([m.destination[0] for m in mapping.mappings] + list((mapping.unmapped or ())[:1]))
         ),
         primary_in_map=mapping.primary is None,

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Literal
 
 from include.json_types import JsonMapping
-from include.xdm.dataprep.language.check import Typed, check, places, properties_in, property_of
+from include.xdm.dataprep.language.check import Typed, check, event_paths, properties_in, property_of
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import EACH, Path, parse_path
@@ -91,7 +91,7 @@ def bind_row(row: JsonMapping, schema: XdmSchema, built: GeneratedFieldRules | N
 
 
 def _attribute(plain: FieldMapping, source: str, destination: Destination) -> FieldMapping:
-    sources = places(parse_path(source))
+    sources = event_paths(parse_path(source))
     each, wanted = sources[0].count(EACH), destination.inside.count(EACH)
     inside = destination.inside
     if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:

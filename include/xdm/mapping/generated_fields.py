@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from include.json_types import JsonMapping
-from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.check import event_paths
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
@@ -37,7 +37,7 @@ class GeneratedFieldRules:
     time_in_ms: bool = False
 
 
-def require_same(row: JsonMapping, name: str, rules: GeneratedFieldRules) -> None:
+def require_same_meaning(row: JsonMapping, name: str, rules: GeneratedFieldRules) -> None:
     """Check that a mapping to ``_id`` or ``timestamp`` (``name``) has the same meaning as the pipeline's own value.
 
     Raises:
@@ -68,7 +68,9 @@ def require_same_identity(row: JsonMapping, rules: GeneratedFieldRules | None) -
     """
     code = row["identity"]
     names = (
-        [name for path in places(_names(str(row.get("source")))) if (name := _name(path))] if rules else []
+        [name for path in event_paths(_names(str(row.get("source")))) if (name := _name(path))]
+        if rules
+        else []
     )
     known = [each for each in names if rules and each in rules.identities]
     if rules is None or not known:
@@ -155,7 +157,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 def _read(node: Node) -> frozenset[str]:
     """Return the names of the event fields that an expression reads, without the ``$`` prefix of Mixpanel's names."""
-    found = [places(each.path) for each in _walk(node) if isinstance(each, Attribute)]
+    found = [event_paths(each.path) for each in _walk(node) if isinstance(each, Attribute)]
     return frozenset(
         "event" if ("event",) in paths else _name(paths[-1]).removeprefix("$") for paths in found
     )

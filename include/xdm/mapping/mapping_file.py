@@ -11,7 +11,7 @@ from pathlib import Path
 from include.config.json_file import read_json
 from include.errors import ConfigError
 from include.json_types import JsonMapping, JsonObject
-from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.check import event_paths
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
 
@@ -146,7 +146,7 @@ def _columns(header: list[str]) -> dict[str, int]:
 
 def _is_path(source: str) -> bool:
     try:
-        places(parse_path(source))
+        event_paths(parse_path(source))
     except LanguageError:
         return False
     return re.search(r"[()'\"+]", source) is None

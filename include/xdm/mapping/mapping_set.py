@@ -14,7 +14,7 @@ from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import Path, write_path
 from include.xdm.mapping.destinations import Names, collisions, unfilled_required_fields
 from include.xdm.mapping.field_mapping import FieldMapping, bind_row
-from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
+from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same_meaning
 from include.xdm.mapping.set_errors import (
     items_without_array,
     missing_primary_identity,
@@ -100,7 +100,7 @@ def bind(
     for number, row in enumerate(rows, 1):
         try:
             if built is not None and row.get("destination") in _REBUILT:
-                require_same(row, row["destination"], built)
+                require_same_meaning(row, row["destination"], built)
                 continue
             mapping = replace(bind_row(row, schema, built), number=number)
             place = (mapping.destination, mapping.inside)

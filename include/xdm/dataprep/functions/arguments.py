@@ -9,20 +9,20 @@ from include.xdm.dataprep.functions.moments import write_moment
 from include.xdm.dataprep.functions.values import (
     array,
     boolean,
+    integer,
     json_array,
     json_number,
     json_object,
     members,
     number,
     text_of,
-    whole,
 )
 from include.xdm.dataprep.language.types import Type
 
 _DECODERS: dict[Type, Callable[[str], object]] = {
     Type.DATE: date_from,
     Type.NUMBER: lambda value: number(text_of(value)),
-    Type.INTEGER: whole,
+    Type.INTEGER: integer,
     Type.BOOLEAN: boolean,
     Type.ARRAY: array,
     Type.OBJECT: members,

@@ -96,7 +96,7 @@ def _bitwise(symbol: str, python: Callable[..., object]) -> Function:
 
 
 FUNCTIONS = [
-    Function("+", CATEGORY, _ANY, _sum_type, python=add, gives=Type.ANY, because=_EXACT,
+    Function("+", CATEGORY, _ANY, _sum_type, python=add, python_type=Type.ANY, because=_EXACT,
              note="If one of the two is a string, both are joined.", examples=(("1 + 2", 3),)),
     _arithmetic("-", subtract),
     _arithmetic("*", multiply),

@@ -128,7 +128,7 @@ def _same(given: Sequence[Type]) -> Type:
 def _aggregate(name: str, python: Callable[..., object], result: int) -> Function:
     return Function(
         name, "Aggregation", (required("OPTIONS", Type.ANY),), _require_common_order, special=_extreme_date(name), python=python,
-        gives=Type.ANY, many=1, because="natural order of values of any type",
+        python_type=Type.ANY, many=1, because="natural order of values of any type",
         note="Applies to the arguments, or to the items of one array; nulls are skipped.",
         examples=((f"{name}(3, 1, 4)", result),),
     )  # fmt: skip
@@ -140,12 +140,14 @@ _NULLABLE = required("INPUT", Type.ANY, nullable=True)
 
 FUNCTIONS = [
     Function(
-        "first", CATEGORY, (required("INPUT", Type.ANY),), _same, python=first, gives=Type.ANY, many=1, because=_JSON,
-        note="Applies to the arguments, or to the items of one array.", examples=(('first("1", "2", "3")', "1"),),
+        "first", CATEGORY, (required("INPUT", Type.ANY),), _same, python=first, python_type=Type.ANY, many=1,
+        because=_JSON, note="Applies to the arguments, or to the items of one array.",
+        examples=(('first("1", "2", "3")', "1"),),
     ),
     Function(
-        "last", CATEGORY, (required("INPUT", Type.ANY),), _same, python=last, gives=Type.ANY, many=1, because=_JSON,
-        note="Applies to the arguments, or to the items of one array.", examples=(('last("1", "2", "3")', "3"),),
+        "last", CATEGORY, (required("INPUT", Type.ANY),), _same, python=last, python_type=Type.ANY, many=1,
+        because=_JSON, note="Applies to the arguments, or to the items of one array.",
+        examples=(('last("1", "2", "3")', "3"),),
     ),
     Function(
         "add_to_array", CATEGORY, (_ARRAY, _VALUES), Type.ARRAY, python=add_to_array, many=1, may_be_empty=True, because=_JSON,

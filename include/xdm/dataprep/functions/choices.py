@@ -146,7 +146,8 @@ FUNCTIONS = [
     ),
     Function(
         "coalesce", "Hierarchies - Arrays", (_VALUE,), lambda given: common(list(given)) if len(given) > 1 else Type.ANY,
-        special=coalesce, python=first_not_null, gives=Type.ANY, many=1, because="for one array; SQL for several values",
+        special=coalesce, python=first_not_null, python_type=Type.ANY, many=1,
+        because="for one array; SQL for several values",
         examples=(('coalesce(null, null, null, "first", null, "second")', "first"),),
     ),
     Function(

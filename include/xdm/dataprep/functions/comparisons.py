@@ -200,8 +200,8 @@ _MEMBERSHIP = "regular expressions and arrays"
 
 def _comparison(symbol: str, python: Callable[..., object]) -> Function:
     return Function(
-        symbol, CATEGORY, _NULLABLE, _require_comparable, special=_comparison_compiler(symbol), python=python, gives=Type.BOOLEAN,
-        because="values of unknown type; SQL if both types are known",
+        symbol, CATEGORY, _NULLABLE, _require_comparable, special=_comparison_compiler(symbol), python=python,
+        python_type=Type.BOOLEAN, because="values of unknown type; SQL if both types are known",
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ class Function:
         sql: returns SQL for the SQL of the arguments; for functions that DuckDB computes as documented.
         python: computes the result of one row; for functions that DuckDB computes differently (``because``).
         special: returns SQL for arguments of any type, or None if ``python`` has to be called.
-        gives: the type of the result of ``python``, if it differs from ``returns``.
+        python_type: the type of the result of ``python``, if it differs from ``returns``.
         many: the number of parameters, the last ones, that may be repeated without limit.
         may_be_empty: whether these parameters may also be missing.
         method: whether it may be called as ``value.name(…)``.
@@ -66,7 +66,7 @@ class Function:
     sql: Callable[..., str] | None = None
     python: Callable[..., object] | None = None
     special: Special | None = None
-    gives: Type | None = None
+    python_type: Type | None = None
     many: int = 0
     may_be_empty: bool = False
     method: bool = False
@@ -84,8 +84,8 @@ class Function:
     @property
     def result(self) -> Type:
         """The type of the result of ``python``; ANY if the type depends on the arguments."""
-        if self.gives is not None:
-            return self.gives
+        if self.python_type is not None:
+            return self.python_type
         return self.returns if isinstance(self.returns, Type) else Type.ANY
 
     @property

@@ -155,7 +155,7 @@ def boolean(value: Json) -> bool:
     return word in TRUE
 
 
-def whole(value: Json) -> int:
+def integer(value: Json) -> int:
     """Convert a JSON number, or a string that contains one, to a Python integer.
 
     Raises:

@@ -53,7 +53,7 @@ def check(node: Node) -> Typed:
         return TypedLiteral(node.value, _literal_type(node.value))
     if isinstance(node, Attribute):
         try:
-            candidates = places(node.path)
+            candidates = event_paths(node.path)
         except LanguageError as fault:
             quoted = f", or {node.path[0]!r} for a text" if len(node.path) == 1 else ""
             raise LanguageError(f"{fault}{quoted}") from None
@@ -61,7 +61,7 @@ def check(node: Node) -> Typed:
     return _call(node)
 
 
-def places(path: Path) -> tuple[Path, ...]:
+def event_paths(path: Path) -> tuple[Path, ...]:
     """Return the paths in an event where the value of a source may be; the first path with a value is used.
 
     Adobe's Mixpanel tutorial writes ``data.<name>`` without the ``$``, and ``event_name`` for the event.
@@ -155,7 +155,7 @@ def _argument(function: Function, parameter: Parameter, node: Node) -> Typed:
         )
         if not isinstance(text, str):
             raise LanguageError(f"{parameter.name} of {function.name} has to be a path, bare or in quotes")
-        places(parse_path(text))
+        event_paths(parse_path(text))
         return TypedLiteral(text, Type.STRING)
     if parameter.check and isinstance(node, Literal) and isinstance(node.value, str):
         try:

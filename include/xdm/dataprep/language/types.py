@@ -51,7 +51,7 @@ _STORAGE = {
 }
 
 _SCALARS = {Type.BOOLEAN, Type.INTEGER, Type.NUMBER, Type.STRING, Type.DATE}
-_TAKES: dict[Type, set[Type]] = {
+_ACCEPTED: dict[Type, set[Type]] = {
     Type.STRING: _SCALARS,
     Type.BOOLEAN: {Type.BOOLEAN, Type.STRING, Type.INTEGER, Type.NUMBER},
     Type.INTEGER: {Type.INTEGER, Type.NUMBER, Type.STRING},
@@ -62,9 +62,9 @@ _TAKES: dict[Type, set[Type]] = {
 }
 
 
-def takes(expected: Type, given: Type) -> bool:
+def accepts(expected: Type, given: Type) -> bool:
     """Return whether values of type ``given`` are of type ``expected``, or may be converted to it."""
-    return Type.ANY in (expected, given) or given is Type.NULL or given in _TAKES[expected]
+    return Type.ANY in (expected, given) or given is Type.NULL or given in _ACCEPTED[expected]
 
 
 def common(types: list[Type]) -> Type:
@@ -83,6 +83,6 @@ def require(expected: Type, given: Type, what: str) -> None:
     Raises:
         LanguageError: they can never be converted.
     """
-    if not takes(expected, given):
+    if not accepts(expected, given):
         article = "an" if expected.value[0] in "aeio" else "a"
         raise LanguageError(f"{what} has to be {article} {expected.value}, not of type {given.value}")

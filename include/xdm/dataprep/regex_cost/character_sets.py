@@ -23,7 +23,7 @@ _CATEGORIES: dict[object, Callable[[str], bool]] = {
 }
 
 
-def takes(kind: object, value: Operand, character: int) -> bool:
+def matches(kind: object, value: Operand, character: int) -> bool:
     """Return whether an item of an expression matches a character; ``kind``, ``value``: its code and operand."""
     if kind is code.ANY:
         return character != ord("\n")

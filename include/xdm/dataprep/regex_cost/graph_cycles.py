@@ -10,7 +10,7 @@ _CLOSED = 1 << 60
 """The index of a state after its component was found; it is larger than any other index."""
 
 
-def loops(steps: Mapping[T, Sequence[T]]) -> list[list[T]]:
+def cyclic_components(steps: Mapping[T, Sequence[T]]) -> list[list[T]]:
     """Return the strongly connected components that contain a cycle (Tarjan's algorithm, without recursion).
 
     ``steps``: the graph, as the successors of each state.

@@ -14,8 +14,15 @@ import re._parser as parser  # type: ignore[import-not-found]
 from collections import Counter
 from dataclasses import dataclass, field
 
-from include.xdm.dataprep.regex_cost.character_sets import REPEATS, SAMPLES, Items, Operand, characters, takes
-from include.xdm.dataprep.regex_cost.graph_cycles import loops
+from include.xdm.dataprep.regex_cost.character_sets import (
+    REPEATS,
+    SAMPLES,
+    Items,
+    Operand,
+    characters,
+    matches,
+)
+from include.xdm.dataprep.regex_cost.graph_cycles import cyclic_components
 
 _MOST_STATES = 150
 _MOST_COPIES = 120
@@ -66,7 +73,7 @@ class _Automaton:
             last: Counter[int] = sum((part.last for part in parts), Counter())
             return _Part(first, last, any(part.empty for part in parts))
         if kind in (code.LITERAL, code.NOT_LITERAL, code.ANY, code.IN):
-            self.reads.append(frozenset(each for each in self.alphabet if self._takes(kind, value, each)))
+            self.reads.append(frozenset(each for each in self.alphabet if self._matches(kind, value, each)))
             state = len(self.reads) - 1
             return _Part(Counter([state]), Counter([state]), empty=False)
         return _Part()  # a lookaround or a back-reference reads no new characters
@@ -107,10 +114,10 @@ class _Automaton:
             for other, more in first.items():
                 self.follow[one, other] += times * more
 
-    def _takes(self, kind: object, value: Operand, character: int) -> bool:
+    def _matches(self, kind: object, value: Operand, character: int) -> bool:
         swapped = chr(character).swapcase()
-        return takes(kind, value, character) or (
-            self.ignore_case and len(swapped) == 1 and takes(kind, value, ord(swapped))
+        return matches(kind, value, character) or (
+            self.ignore_case and len(swapped) == 1 and matches(kind, value, ord(swapped))
         )
 
     def is_ambiguous(self) -> bool:
@@ -118,7 +125,7 @@ class _Automaton:
         steps: dict[int, list[int]] = {}
         for one, other in self.follow:
             steps.setdefault(one, []).append(other)
-        found = loops(steps)
+        found = cyclic_components(steps)
         inside = {state for component in found for state in component}
         if self.has_empty_turns or len(inside) > _MOST_STATES:
             return True
@@ -139,7 +146,7 @@ class _Automaton:
             for one in component
             for two in component
         }
-        return any(len({one == two for one, two in component}) == 2 for component in loops(pairs))
+        return any(len({one == two for one, two in component}) == 2 for component in cyclic_components(pairs))
 
 
 def may_explode(pattern: str, flags: int = 0) -> bool:
