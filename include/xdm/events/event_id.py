@@ -41,7 +41,7 @@ def event_id(project_id: int, event: str, distinct_id: str, seconds: int, insert
     """Return the ``_id`` of an event with ``$insert_id``, the same in every recipe: a SHA-256 in lower-case hex.
 
     The hashed text is a canonical JSON array of the project and Mixpanel's de-duplication key, so that different keys
-    are always different texts. ``$insert_id`` alone is not unique, also not in Adobe's sample. ``distinct_id``: the id
+    are always different texts. ``$insert_id`` alone is not unique, not even in Adobe's sample. ``distinct_id``: the id
     as ingested, empty if the event has none; ``seconds``: ``time`` in whole seconds, as Mixpanel stores it.
     """
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},{_quote(insert_id)}]")

@@ -44,7 +44,7 @@ def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str 
 
 
 def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for ``value ?: other``: ``other`` only if the value is null or false.
+    """Return SQL for ``value ?: other``: the value, or ``other`` if the value is null or false.
 
     JEXL's reference: the value has to be "defined, non-null and non-false".
     """
