@@ -157,5 +157,5 @@ def optional(name: str, kind: Type, default: str, **options: Unpack[ParameterOpt
 
 
 def in_pairs(number: int) -> str | None:
-    """Check that arguments can be pairs of keys and values: return the fault, half a sentence, if their number is odd."""
+    """Return the fault, half a sentence, if the arguments cannot be pairs of keys and values; otherwise None."""
     return "takes keys and values in pairs" if number % 2 else None
