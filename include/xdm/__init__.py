@@ -1,1 +1,1 @@
-"""From Mixpanel events to XDM rows: schema, mapping, Data Prep expressions, conversion."""
+"""Conversion of Mixpanel events to XDM rows: schema, mapping, Data Prep expressions and identities."""

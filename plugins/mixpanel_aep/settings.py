@@ -76,10 +76,10 @@ def _convert_connection(row: JsonMapping, sandbox_port: int | None) -> JsonObjec
 
 @dataclass(frozen=True)
 class Difference:
-    """What loading a file would do, by kind (``connections``, ``pools``, ``variables``).
+    """The effect of loading a settings file into Airflow, by kind (``connections``, ``pools``, ``variables``).
 
-    ``added``: the entries that only the file has. ``replaced``: entries of Airflow that the file overwrites. ``kept``:
-    the names of entries of Airflow that stay although the file has them.
+    ``added``: entries that only the file has. ``replaced``: entries that replace those of Airflow. ``kept``: the names
+    of entries that both have, and that stay as they are in Airflow.
     """
 
     added: Mapping[str, JsonMapping]

@@ -20,7 +20,7 @@ from include.xdm.convert.scalars import looks_like_a_number, to_number
 from include.xdm.dataprep.functions.comparisons import contains
 from include.xdm.dataprep.functions.java_regex import MOST_CHARACTERS, compiled
 from include.xdm.dataprep.functions.regexes import explode, extract_regex, matches_regex
-from include.xdm.dataprep.regex_cost.graph_cycles import loops
+from include.xdm.dataprep.regex_cost.graph_cycles import cyclic_components
 from include.xdm.events.line_parser import deeper_than
 from tests.security.slow_regex_texts import slow_text
 
@@ -209,7 +209,7 @@ def test_a_harmless_expression_is_accepted(pattern: str) -> None:
 
 def test_cycles_of_a_graph() -> None:
     steps = {1: [2], 2: [3, 4], 3: [1], 4: [5], 5: [5, 6], 6: [7], 7: [], 8: [8, 1]}
-    assert sorted(map(sorted, loops(steps))) == [[1, 2, 3], [5], [8]]
+    assert sorted(map(sorted, cyclic_components(steps))) == [[1, 2, 3], [5], [8]]
 
 
 def test_the_length_of_a_header_is_limited() -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from include.json_types import JsonValue
 from include.xdm.convert.source_values import SourceValues
-from include.xdm.dataprep.compile_expressions import Computed
+from include.xdm.dataprep.compile_expressions import QueryColumns
 from include.xdm.dataprep.duckdb_functions import register
 from include.xdm.dataprep.functions.registry import Function
 from include.xdm.dataprep.language.check import check
@@ -41,7 +41,7 @@ def evaluate_all(
         n: FieldMapping("EXPRESSION", ("it",), field, expression=check(parse(text)))
         for n, text in enumerate(expressions)
     }
-    computed = Computed(leaves, NOW)
+    computed = QueryColumns(leaves, NOW)
     columns = []
     for n in leaves:
         cell = computed.cells[n]
@@ -55,7 +55,7 @@ def evaluate_all(
     return [[_value(*pair) for pair in zip(row[::2], row[1::2], strict=True)] for row in rows]
 
 
-def _events(computed: Computed, events: Sequence[str]) -> pa.Table:
+def _events(computed: QueryColumns, events: Sequence[str]) -> pa.Table:
     """Return the columns that expressions read, of events given as the JSON texts of their properties."""
     properties = [
         msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.xdm.dataprep.functions import ALL
 from include.xdm.dataprep.functions.registry import Function, Parameter
-from include.xdm.dataprep.language.types import Type, takes
+from include.xdm.dataprep.language.types import Type, accepts
 
 NAMES = [
     "a",
@@ -143,7 +143,7 @@ def _leaves(kind: Type) -> st.SearchStrategy[str]:
 def _gives(function: Function, kind: Type) -> bool:
     if not isinstance(function.returns, Type):
         return True
-    return function.returns is not Type.NULL and takes(kind, function.returns)
+    return function.returns is not Type.NULL and accepts(kind, function.returns)
 
 
 def call(function: Function, depth: int) -> st.SearchStrategy[str]:

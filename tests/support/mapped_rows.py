@@ -15,7 +15,7 @@ from include.steps.transform.evaluator import ExpressionEvaluator
 from include.steps.transform.job import Job
 from include.steps.transform.nested_rows import nested_rows
 from include.steps.transform.spill import record_batch, spill_schema
-from include.xdm.convert.column_builder import ColumnBuilder, leaf_of
+from include.xdm.convert.column_builder import ColumnBuilder, failed_leaf
 from include.xdm.dataprep.compile_expressions import CompiledExpressions
 from include.xdm.events.block_reader import BlockReader
 from include.xdm.events.event_rows import EventRows, EvidenceLog
@@ -67,7 +67,11 @@ def mapped_rows(
     of their values, with one result.
     """
     compiled = replace(
-        compiled, whole={**compiled.whole, **{name: () for name in ignored if name not in compiled.whole}}
+        compiled,
+        whole_properties={
+            **compiled.whole_properties,
+            **{name: () for name in ignored if name not in compiled.whole_properties},
+        },
     )
     together = _rows(db, compiled, lines)
     assert repr(_rows(db, compiled, lines, by_places=False)) == repr(together)
@@ -99,7 +103,7 @@ def _rows(
     made = table.to_pylist(maps_as_pydicts="strict")
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
     for place, row in enumerate(made):
-        codes = [*map(leaf_of, spilled["failed"][place].as_py() or ()), *fails.get(place, ())]
+        codes = [*map(failed_leaf, spilled["failed"][place].as_py() or ()), *fails.get(place, ())]
         row["failed"] = [names[leaf] for leaf, _ in sorted(codes)]
         row["inexact"] = [names[leaf] for leaf, inexact in sorted(codes) if inexact]
         row["line"] = spilled["line"][place].as_py()

@@ -46,11 +46,12 @@ def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[ParsedEvent | Js
 
 def sifted_events(rows: EventRows) -> list[ParsedEvent]:
     contents = [
-        int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)
+        int.from_bytes(rows.content_digests[n : n + 8], "big", signed=True)
+        for n in range(0, len(rows.content_digests), 8)
     ]
     properties = list(map(rows.properties.row, range(len(rows))))
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
-               rows.has_insert_id, rows.events, properties, contents, rows.compacted)  # fmt: skip
+               rows.has_insert_id, rows.events, properties, contents, rows.compaction_keys)  # fmt: skip
     return [ParsedEvent(*row) for row in zip(*columns, strict=True)]
 
 

@@ -13,7 +13,7 @@ from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.files import BUILT
 from include.steps.migrate.switch import Switch
 from include.xdm.dataprep.language.errors import LanguageError
-from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
+from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same_meaning
 
 Kind = Literal["better", "different", "decide"]
 
@@ -102,7 +102,7 @@ def _why_differs(row: JsonMapping | None, name: str, rules: GeneratedFieldRules)
     if row is None:
         return f"The dataflow does not map {name}; the pipeline builds it."
     try:
-        require_same(row, name, rules)
+        require_same_meaning(row, name, rules)
     except LanguageError as difference:
         why = str(difference).removesuffix("; remove it").partition("this mapping differs: ")
         return f"The mapping of {name} is left out: {why[2] or why[0]}."

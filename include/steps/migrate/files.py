@@ -11,7 +11,7 @@ from typing import Literal
 from include.json_types import JsonMapping
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.switch import Switch
-from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.check import event_paths
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
 
@@ -112,7 +112,7 @@ def _copied_property(row: JsonMapping) -> str | None:
     if row.get("sourceType") != "ATTRIBUTE":
         return None
     try:
-        paths = places(parse_path(str(row.get("source"))))
+        paths = event_paths(parse_path(str(row.get("source"))))
     except LanguageError:
         return None
     names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) == 2]

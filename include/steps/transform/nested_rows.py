@@ -37,7 +37,7 @@ def nested_rows(
         "_id": hex_ids(rows),
         "timestamp": _one_chunk(rows["timestamp"]).cast(pa.timestamp("ms", tz="UTC")),
         "identityMap": identities,
-        **{name: _nested(tree[name]) for name in compiled.tops},
+        **{name: _nested(tree[name]) for name in compiled.top_fields},
     }
     return pa.table(columns)
 

@@ -31,7 +31,7 @@ from include.steps.transform.worker import Worker
 from include.steps.transform.worker_processes import WorkerProcess
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import open_parquet, parquet_reader
-from include.xdm.convert.column_builder import leaf_of
+from include.xdm.convert.column_builder import failed_leaf
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE
 from include.xdm.events.line_parser import RejectedEvent, parse_line, quarantine_record
 
@@ -128,13 +128,13 @@ def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, i
 def failures_by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
     """Return the numbers of failed conversions by schema field: of all values, and of numbers only.
 
-    ``codes``: the counts of failures by code (``column_builder.code_of``).
+    ``codes``: the counts of failures by code (``column_builder.failure_code``).
     """
     compiled = job.compiled
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
     failed, inexact = Counter[str](), Counter[str]()
     for code, count in codes.items():
-        leaf, is_number = leaf_of(code)
+        leaf, is_number = failed_leaf(code)
         failed[names[leaf]] += count
         inexact[names[leaf]] += count * is_number
     return failed, inexact

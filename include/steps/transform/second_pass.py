@@ -17,7 +17,7 @@ from include.steps.transform.evaluator import ExpressionEvaluator
 from include.steps.transform.job import Job
 from include.steps.transform.nested_rows import nested_rows
 from include.xdm.convert.aep_parquet import open_parquet
-from include.xdm.convert.column_builder import code_of
+from include.xdm.convert.column_builder import failure_code
 from include.xdm.events.event_id import PROCESSING_PROPERTIES
 from include.xdm.identities.identity_columns import count_dropped, identity_inputs
 from include.xdm.identities.identity_map import identity_map
@@ -48,8 +48,8 @@ class Part:
 class WrittenPart:
     """The result of writing one part.
 
-    ``failed``: values that could not be converted, by code (``column_builder.code_of``). ``dropped``: values that are
-    not identities, by namespace and reason. ``rejected``: the line numbers of events whose expressions failed.
+    ``failed``: values that could not be converted, by code (``column_builder.failure_code``). ``dropped``: values that
+    are not identities, by namespace and reason. ``rejected``: the line numbers of events whose expressions failed.
     """
 
     number: int
@@ -177,7 +177,7 @@ class PartWriter:
             failed = {failure.row: failure.inexact for failure in failures}
             fails = found[f"x{leaf.number}"].to_pylist()
             failed.update({row: failed.get(row, False) for row, has_failed in enumerate(fails) if has_failed})
-            written.failed.update(code_of(leaf.number, inexact=inexact) for inexact in failed.values())
+            written.failed.update(failure_code(leaf.number, inexact=inexact) for inexact in failed.values())
         return made
 
     def _identity_map(self, rows: pa.Table, found: pa.Table | None, written: WrittenPart) -> pa.Array:
@@ -195,7 +195,7 @@ def reads_processing(compiled: CompiledMapping) -> bool:
 
     Such properties are not part of an event's content digest.
     """
-    names = {*compiled.whole, *compiled.read_properties}
+    names = {*compiled.whole_properties, *compiled.read_properties}
     return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
 
 

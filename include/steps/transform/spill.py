@@ -45,8 +45,9 @@ def spill_schema(compiled: CompiledMapping) -> pa.Schema:
 
     Columns: ``line`` (number); ``id`` (32 bytes); ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms;
     ``content`` (digest); ``has_insert_id``; ``compacted`` (equal for events that Mixpanel may merge); ``failed`` (codes
-    of values that could not be converted, see ``column_builder.code_of``); ``c<n>`` for schema field n; for identity
-    n, ``i<n>`` (its text) and ``d<n>`` (why its type is unsuitable); the inputs of expressions; ``unmapped`` (JSON).
+    of values that could not be converted, see ``column_builder.failure_code``); ``c<n>`` for schema field n; for
+    identity n, ``i<n>`` (its text) and ``d<n>`` (why its type is unsuitable); the inputs of expressions; ``unmapped``
+    (JSON).
     """
     import pyarrow as pa
 
@@ -86,9 +87,9 @@ def record_batch(schema: pa.Schema, job: Job, rows: EventRows, columns: Columns)
         "timestamp": whole(rows.timestamps_ms),
         "second": numbers((np.asarray(rows.wall_seconds, np.int64) - job.midnight_seconds).astype(np.int32)),
         "processed": whole(rows.processed_ms),
-        "content": numbers(np.frombuffer(rows.contents, ">i8").astype(np.int64)),
+        "content": numbers(np.frombuffer(rows.content_digests, ">i8").astype(np.int64)),
         "has_insert_id": booleans(np.asarray(rows.has_insert_id, bool)),
-        "compacted": whole(rows.compacted),
+        "compacted": whole(rows.compaction_keys),
         "failed": _failed(columns.failed, count),
         **columns.fields,
         **columns.inputs,

@@ -1,4 +1,7 @@
-"""Parquet in AEP's form: snappy, instants as INT64 milliseconds, list items named ``element``, no Arrow schema."""
+"""Write and check Parquet files in the form that AEP requires.
+
+AEP's form: compressed with snappy, instants as INT64 milliseconds, list items named ``element``, no Arrow schema.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 AEP_FORM = "aep-parquet-1"
-"""The marker in a manifest for files of this form."""
+"""The name of this form in manifests."""
 
 
 def aep_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the Arrow schema of the same columns in AEP's form (facts: XDM field types: INT64 TIMESTAMP_MILLIS)."""
+    """Return an Arrow schema with the same columns, whose types are written as AEP's form of Parquet."""
     import pyarrow as pa
 
     def in_form(kind: pa.DataType) -> pa.DataType:
@@ -38,7 +41,7 @@ def open_parquet(
 ) -> pq.ParquetWriter:
     """Open a ``pyarrow.parquet.ParquetWriter`` without an Arrow schema, as AEP requires, and without statistics.
 
-    ``distinct``: paths of columns whose values hardly repeat, which get no dictionary.
+    ``distinct``: the paths of columns that are written without a dictionary, because their values hardly repeat.
     """
     import pyarrow.parquet as pq
 
@@ -50,9 +53,9 @@ def open_parquet(
 
 
 def parquet_reader(path: Path) -> pq.ParquetFile:
-    """Open a local Parquet file whose row groups are read one after another.
+    """Open a local Parquet file to read its row groups one after another in little memory.
 
-    Arrow's default, ``pre_buffer``, keeps the columns that were read last in memory until the file is closed.
+    With Arrow's default, ``pre_buffer``, the columns that were read last stay in memory until the file is closed.
     """
     import pyarrow.parquet as pq
 
@@ -60,7 +63,7 @@ def parquet_reader(path: Path) -> pq.ParquetFile:
 
 
 class AepParquetWriter:
-    """A writer of Arrow tables, cast to AEP's form, into one file. ``schema`` is an Arrow schema with all columns."""
+    """A writer of Arrow tables to one Parquet file in AEP's form. ``schema``: the Arrow schema of the tables."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = aep_schema(schema)
@@ -71,12 +74,12 @@ class AepParquetWriter:
         self._file.write_table(table.cast(self._schema))
 
     def close(self) -> None:
-        """Write the footer."""
+        """Write the footer and close the file."""
         self._file.close()
 
 
 def has_aep_form(file: pq.ParquetFile) -> bool:
-    """Return whether an open ``pyarrow.parquet.ParquetFile`` can be sent to AEP unchanged."""
+    """Return whether an open ``pyarrow.parquet.ParquetFile`` has AEP's form and can be uploaded unchanged."""
     metadata, columns = file.metadata, file.metadata.schema
     schema = file.schema_arrow
     names = [columns.column(number).path for number in range(len(columns))]
@@ -93,12 +96,12 @@ def has_aep_form(file: pq.ParquetFile) -> bool:
 
 
 def _column_paths(schema: pa.Schema) -> list[str]:
-    """Return the paths of the Parquet columns of an Arrow schema in AEP's form."""
+    """Return the dotted paths of the Parquet columns of an Arrow schema in AEP's form."""
     return [".".join(path) for field in schema for path in _leaves((field.name,), field.type)]
 
 
 def _leaves(path: tuple[str, ...], kind: pa.DataType) -> Iterator[tuple[str, ...]]:
-    """Yield the names of Parquet's columns below a field, by the format's rules for lists and maps."""
+    """Yield the path of each Parquet column below an Arrow field, by Parquet's rules for lists and maps."""
     import pyarrow as pa
 
     if pa.types.is_struct(kind):

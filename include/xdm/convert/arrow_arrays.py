@@ -1,6 +1,6 @@
-"""Arrow arrays from numpy arrays, without Python objects for the values.
+"""Create Arrow arrays from numpy arrays and bytes, without a Python object for each value.
 
-``pa.array`` of a numpy array would import pandas.
+``pa.array`` is not used, because it imports pandas for a numpy array.
 """
 
 from __future__ import annotations
@@ -32,14 +32,20 @@ def is_utf8(data: bytes) -> bool:
 
 
 def gather_texts(data: bytes, starts: Integers, stops: Integers) -> pa.Array:
-    """Return the texts at the offsets ``starts`` to ``stops`` of ``data`` (ascending, disjoint) as an Arrow array."""
+    """Return the texts between the offsets ``starts`` and ``stops`` of ``data`` as an Arrow array.
+
+    The offsets are ascending, and the texts do not overlap.
+    """
     import numpy as np
 
     return pieces(data, starts, stops).take(numbers(np.arange(0, 2 * len(starts), 2, dtype=np.int32)))
 
 
 def pieces(data: bytes, starts: Integers, stops: Integers) -> pa.Array:
-    """Return an Arrow array whose even elements are texts of ``data``, and whose odd elements are the gaps between them."""
+    """Return texts of ``data`` as an Arrow array without copying them: element 2n is text n, the others are the gaps.
+
+    ``starts``, ``stops``: as in ``gather_texts``.
+    """
     import numpy as np
     import pyarrow as pa
 

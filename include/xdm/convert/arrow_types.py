@@ -43,7 +43,7 @@ def _scalars() -> dict[Kind, pa.DataType]:
 
 
 def identity_map_type() -> pa.DataType:
-    """Return the type of ``identityMap``: namespace code to identities."""
+    """Return the Arrow type of ``identityMap``: a map from the code of a namespace to a list of identities."""
     import pyarrow as pa
 
     item = pa.struct([("id", pa.string()), ("authenticatedState", pa.string()), ("primary", pa.bool_())])

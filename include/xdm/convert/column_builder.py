@@ -1,4 +1,4 @@
-"""Arrow columns of the events of a block: converted fields, failed conversions, and the unmapped JSON."""
+"""Build the Arrow columns of a block of events: converted fields, inputs of expressions, and unmapped properties."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from include.xdm.convert.column_converter import Converted, Failure
+from include.xdm.convert.column_converter import Converted, FailedConversion
 from include.xdm.convert.flat_columns import flat_columns
 from include.xdm.convert.source_values import SourceValues, is_present
 from include.xdm.convert.values import Value, parse_text
@@ -31,11 +31,12 @@ _MOST_SHAPES = 10_000
 
 @dataclass
 class Columns:
-    """The columns of some events, all of one length.
+    """The Arrow columns of some events, with one row for each event.
 
-    ``fields``: the converted values and the identities, by the name of the spill (``CompiledMapping.columns`` and
-    ``identity_columns``); ``failed``: by row the codes (``code_of``) of failed conversions. ``inputs``: by name the
-    inputs of expressions. ``unmapped``: JSON texts.
+    ``fields``: fields and identities by the names of ``CompiledMapping.columns`` and ``identity_columns``, and as
+    ``d<n>`` the drop reasons of identity n; ``failed``: the ``failure_code`` of each failed conversion, by row;
+    ``inputs``: the inputs of expressions by name; ``unmapped``: the unmapped properties as JSON, None if they are not
+    loaded.
     """
 
     fields: dict[str, pa.Array]
@@ -44,27 +45,30 @@ class Columns:
     unmapped: pa.Array | None
 
 
-def code_of(leaf: int, *, inexact: bool) -> int:
-    """Encode a failed conversion, the number of its leaf and the flag ``inexact``, as one integer; see ``leaf_of``."""
+def failure_code(leaf: int, *, inexact: bool) -> int:
+    """Encode a failed conversion as one integer: the number of its ``Leaf``, and the flag ``inexact``."""
     return leaf * 2 + inexact
 
 
-def leaf_of(code: int) -> tuple[int, bool]:
-    """Decode an integer from ``code_of`` to the number of the leaf and the flag ``inexact``."""
+def failed_leaf(code: int) -> tuple[int, bool]:
+    """Decode an integer from ``failure_code``: return the number of the ``Leaf`` and the flag ``inexact``."""
     return code >> 1, bool(code & 1)
 
 
-class _Made(NamedTuple):
-    """The column of a leaf, its failed conversions, and whether each of its sources is present."""
+class _Column(NamedTuple):
+    """The converted column of a ``Leaf``, and its failed conversions.
+
+    ``there``: for each source and event, whether the source is present; None if the leaf has only one source.
+    """
 
     array: pa.Array
-    failures: list[Failure]
+    failures: list[FailedConversion]
     there: list[list[bool]] | None = None
 
 
 @dataclass
 class ColumnBuilder:
-    """A builder of the columns for a compiled mapping. ``names`` counts the events that have an unmapped property."""
+    """A builder of event columns for one compiled mapping; ``names`` counts the events with each unmapped property."""
 
     compiled: CompiledMapping
     names: Counter[str] = field(default_factory=Counter)
@@ -73,13 +77,13 @@ class ColumnBuilder:
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
     def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
-        """Build the columns of a block of events. ``events``: the event names; ``properties``: in the same order."""
+        """Build the columns of some events. ``events``: their names; ``properties``: in the same order."""
         compiled = self.compiled
         sources = SourceValues(events, properties)
-        made: dict[str, _Made] = {}
+        made: dict[str, _Column] = {}
         if isinstance(properties, FlatProperties):
             direct = flat_columns(compiled, properties)
-            made = {name: _Made(array, []) for name, array in direct.items()}
+            made = {name: _Column(array, []) for name, array in direct.items()}
         failed: dict[int, list[int]] = {}
         back: dict[int, set[str]] = {}
         for leaf in compiled.leaves:
@@ -87,7 +91,7 @@ class ColumnBuilder:
             if name not in made:
                 made[name] = self._leaf(leaf, sources)
             for failure in made[name].failures:
-                failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
+                failed.setdefault(failure.row, []).append(failure_code(leaf.number, inexact=failure.inexact))
             self._restore_unused_properties(leaf, made[name], back)
         fields = {name: each.array for name, each in made.items()}
         self._add_identities(fields, sources, properties)
@@ -96,10 +100,10 @@ class ColumnBuilder:
     def _add_identities(
         self, fields: dict[str, pa.Array], sources: SourceValues, properties: Properties | FlatProperties
     ) -> None:
-        """Add the texts of identities that are properties without a leaf, and the reasons of dropped values."""
+        """Add to ``fields`` the columns of identities that are properties: drop reasons, and texts if not there yet."""
         for n, name in self.compiled.identity_columns.items():
             source = str(self.compiled.identities[n].property)
-            if name in fields and isinstance(properties, FlatProperties) and properties.only_texts(source):
+            if name in fields and isinstance(properties, FlatProperties) and properties.is_text(source):
                 fields[f"d{n}"] = no_drop_reasons(sources.rows)
                 continue
             values = sources.property(source)
@@ -109,22 +113,22 @@ class ColumnBuilder:
                 found = read_identities(values)
                 fields |= {name: found.texts, f"d{n}": found.reasons}
 
-    def _leaf(self, leaf: Leaf, sources: SourceValues) -> _Made:
+    def _leaf(self, leaf: Leaf, sources: SourceValues) -> _Column:
         if leaf.property is not None and leaf.property not in sources:
-            return _Made(leaf.converter.nulls(sources.rows), [])
+            return _Column(leaf.converter.nulls(sources.rows), [])
         if leaf.parts:
-            return _Made(*self._assembled(leaf, sources))
+            return _Column(*self._assembled(leaf, sources))
         found = [sources.values(path) for path in leaf.sources]
         if len(found) == 1:
-            return _Made(*leaf.converter.from_values(found[0]))
+            return _Column(*leaf.converter.from_values(found[0]))
         there = [list(map(is_present, values)) for values in found]
         values = [next(filter(is_present, each), None) for each in zip(*found, strict=True)]
-        return _Made(*leaf.converter.from_values(values), there)
+        return _Column(*leaf.converter.from_values(values), there)
 
-    def _restore_unused_properties(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
-        """Record the properties that a leaf read but did not use, so that they are kept as unmapped.
+    def _restore_unused_properties(self, leaf: Leaf, made: _Column, back: dict[int, set[str]]) -> None:
+        """Add to ``back``, by row, the properties that a leaf read but did not store; they are kept as unmapped.
 
-        Their conversion failed, or an earlier source was present.
+        Their conversion failed, or an earlier source of the leaf was present.
         """
         if not made.failures and made.there is None:
             return
@@ -135,7 +139,7 @@ class ColumnBuilder:
             for failure in made.failures:
                 back.setdefault(failure.row, set()).add(name)
         for place, name in names if made.there else ():
-            if place and leaf.sources[place] not in self.compiled.carried:
+            if place and leaf.sources[place] not in self.compiled.sole_sources:
                 for row, earlier in enumerate(zip(*(made.there or [])[:place], strict=True)):
                     if any(earlier):
                         back.setdefault(row, set()).add(name)
@@ -145,12 +149,12 @@ class ColumnBuilder:
             self._assemblers[leaf.number] = on_row(assembly(leaf.number, leaf.parts))
         assemble = self._assemblers[leaf.number]
         values: list[Value] = []
-        lost: list[Failure] = []
+        lost: list[FailedConversion] = []
         for row, texts in enumerate(zip(*(_part_texts(part, sources) for part in leaf.parts), strict=True)):
             text, failed = assemble(*texts) if any(text is not None for text in texts) else (None, False)
             values.append(parse_text(text) if text is not None else None)
             if failed:
-                lost.append(Failure(row, inexact=False))
+                lost.append(FailedConversion(row, inexact=False))
         array, failures = leaf.converter.from_values(values)
         return array, [*failures, *lost]
 
@@ -173,11 +177,15 @@ class ColumnBuilder:
     def _unmapped(
         self, properties: Properties | FlatProperties, back: dict[int, set[str]]
     ) -> pa.Array | None:
-        """Return the unmapped JSON of each event with the restored properties; nulls and empty texts are left out."""
+        """Return for each event the JSON text of its unmapped properties, without nulls and empty texts.
+
+        ``back``: by row, the mapped properties to add, because no field stores them. Return None if the pipeline does
+        not load unmapped properties.
+        """
         import pyarrow as pa
 
         if isinstance(properties, FlatProperties):
-            texts, counts = properties.unmapped(self.compiled.whole)
+            texts, counts = properties.unmapped(self.compiled.whole_properties)
             self.names.update(counts)
             if not back or self.compiled.unmapped is None:
                 return texts if self.compiled.unmapped is not None else None
@@ -202,12 +210,12 @@ class ColumnBuilder:
         return encode_lines(objects).split(b"\n")[:-1]
 
     def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
-        """Return the names and columns of properties that are not mapped as a whole; an empty value becomes ``None``."""
+        """Return the names and columns of the properties that no field stores completely; an empty value is None."""
         if shape.names not in self._unmapped_places:
             if len(self._unmapped_places) >= _MOST_SHAPES:
                 self._unmapped_places.clear()
             self._unmapped_places[shape.names] = [
-                place for place, name in enumerate(shape.names) if name not in self.compiled.whole
+                place for place, name in enumerate(shape.names) if name not in self.compiled.whole_properties
             ]
         places = self._unmapped_places[shape.names]
         columns = [shape.columns[place] for place in places]
@@ -218,8 +226,8 @@ class ColumnBuilder:
         return tuple(shape.names[place] for place in places), columns
 
     def _add_properties(self, line: bytes, texts: dict[str, Value]) -> bytes:
-        """Return the unmapped JSON with the properties ``texts`` added, in the mapping set's order."""
-        found = {name: texts[name] for name in self.compiled.whole if name in texts}
+        """Return ``line``, a JSON object, with the properties ``texts`` added in the order of the mapping set."""
+        found = {name: texts[name] for name in self.compiled.whole_properties if name in texts}
         more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
         if more == b"{}":
             return line

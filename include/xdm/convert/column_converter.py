@@ -1,4 +1,4 @@
-"""Converters of a column: many values of one field at once, with whole-column operations for ordinary values."""
+"""Convert columns of JSON values to Arrow arrays of an XDM field; ordinary values are converted a column at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from include.xdm.convert.arrow_types import arrow_type
-from include.xdm.convert.dates import cast_all, iso_milliseconds
+from include.xdm.convert.dates import parse_by_duckdb, parse_iso_milliseconds
 from include.xdm.convert.nested import nested
 from include.xdm.convert.scalars import Scalar, looks_like_a_number, looks_like_numbers, scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
@@ -28,14 +28,17 @@ _values = msgspec.json.Decoder(list[Any], float_hook=msgspec.Raw).decode
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A value of a row that did not convert completely. ``inexact``: a number that the field cannot hold exactly."""
+class FailedConversion:
+    """A row whose value was not converted completely.
+
+    ``inexact``: whether the value is a number, or an array of numbers, that the field cannot represent exactly.
+    """
 
     row: int
     inexact: bool
 
 
-Converted: TypeAlias = "tuple[pa.Array, list[Failure]]"
+Converted: TypeAlias = "tuple[pa.Array, list[FailedConversion]]"
 _Fast: TypeAlias = "Callable[[Sequence[Value], pa.DataType], pa.Array | None]"
 
 
@@ -52,39 +55,39 @@ def decode_values(column: Sequence[msgspec.Raw]) -> list[Value]:
 
 @dataclass(frozen=True)
 class ColumnConverter:
-    """The converter of the values of one field."""
+    """The converter of columns of JSON values to the Arrow type of one XDM field."""
 
     field: XdmField
 
     @cached_property
     def type(self) -> pa.DataType:
-        """The Arrow type of the column."""
+        """The Arrow type of the converted column."""
         import pyarrow as pa
 
         return arrow_type(self.field) or pa.string()
 
     def nulls(self, rows: int) -> pa.Array:
-        """Return an Arrow array of ``rows`` nulls."""
+        """Return a converted column of ``rows`` nulls."""
         import pyarrow as pa
 
         return pa.nulls(rows, self.type)
 
     def from_values(self, values: Sequence[Value]) -> Converted:
-        """Return the Arrow array of decoded JSON values, and a ``Failure`` for each incomplete conversion."""
+        """Convert decoded JSON values; return the Arrow array and the conversions that failed, at least in part."""
         import pyarrow as pa
 
         fast = _FAST.get(self.field.kind)
         if fast is not None and (array := fast(values, self.type)) is not None:
             return array, []
         if self.field.kind is Kind.DATE_TIME:
-            cast_all(value for value in values if type(value) is str)
+            parse_by_duckdb(value for value in values if type(value) is str)
         convert, failures = self._convert, []
         made: list[object] = [None] * len(values)
         for row, value in enumerate(values):
             if value is not None and value != "":
                 made[row], is_whole = convert(value)
                 if not is_whole:
-                    failures.append(Failure(row, self._is_inexact(value)))
+                    failures.append(FailedConversion(row, self._is_inexact(value)))
         return pa.array(made, self.type), failures
 
     @cached_property
@@ -148,7 +151,7 @@ def _fast_strings(values: Sequence[Value], kind: pa.DataType) -> pa.Array:
 
 
 def _has_empty(array: pa.Array) -> bool:
-    """Return whether a new array of texts has an empty one; this is faster than a search in a list."""
+    """Return whether an Arrow array of texts, not a slice, has an empty one; this is faster than a search in a list."""
     import numpy as np
 
     if not len(array):
@@ -207,7 +210,7 @@ def _fast_instants(values: Sequence[Value], kind: pa.DataType) -> pa.Array | Non
 
     if not set(map(type, values)) <= {str, _NONE}:
         return None
-    made = list(map(iso_milliseconds, values))
+    made = list(map(parse_iso_milliseconds, values))
     return pa.array(made, kind) if made.count(None) == values.count(None) else None
 
 

@@ -1,4 +1,4 @@
-"""Conversion of texts to dates and instants: ISO 8601 here, other spellings by DuckDB or Data Prep's date patterns."""
+"""Convert texts to dates and instants: ISO 8601 in this module, other forms by DuckDB or Data Prep's date patterns."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,6}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?)?"
 )
-"""The spellings that every reader of ISO 8601 reads in the same way."""
+"""The common forms of ISO 8601, which every parser reads in the same way."""
 _MOMENT = re.compile(rf"{_SPACE}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?:[T ][^(]*)?", re.DOTALL)
-"""Texts that DuckDB may read; it also accepts 'infinity', 'epoch' and years before Christ."""
+"""Texts that DuckDB may parse; others that it accepts, 'infinity', 'epoch' and years before Christ, are excluded."""
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LATEST_MS = 253_402_300_799_000
 """9999-12-31T23:59:59Z"""
@@ -32,23 +32,23 @@ _EARLIEST_MS = -62_135_596_800_000
 _LONGEST = 64
 
 
-def day_of(text: str) -> date | None:
-    """Return the date in a text; a text with a time of day other than midnight is not a date."""
+def parse_day(text: str) -> date | None:
+    """Parse a text as a date; return None for other texts, and for a time of day other than midnight."""
     return _day_cached(text) if len(text) <= _LONGEST else None
 
 
-def milliseconds_of(text: str) -> int | None:
-    """Return the instant in a text, in milliseconds since 1970, rounded down; without a zone it is UTC."""
+def parse_milliseconds(text: str) -> int | None:
+    """Parse a text as an instant, in UTC if it has no zone; return milliseconds since 1970, rounded down, or None."""
     return _instant_cached(text) if len(text) <= _LONGEST else None
 
 
-def iso_milliseconds(text: str | None) -> int | None:
-    """Return the instant in a text of the usual ISO 8601 form, in milliseconds since 1970; None for another form."""
+def parse_iso_milliseconds(text: str | None) -> int | None:
+    """Parse a text in a common form of ISO 8601 as an instant; return milliseconds since 1970, or None for others."""
     return None if text is None else _iso(text)
 
 
-def cast_all(texts: Iterable[str]) -> None:
-    """Read all texts that only DuckDB can read with one query, so that ``milliseconds_of`` finds the results."""
+def parse_by_duckdb(texts: Iterable[str]) -> None:
+    """Parse all texts that need DuckDB with one query, and cache the results for ``parse_milliseconds``."""
     odd = [
         t
         for t in dict.fromkeys(texts)
@@ -86,7 +86,7 @@ def _instant_cached(text: str) -> int | None:
     found = _iso(text)
     if found is None and not _ISO.fullmatch(text) and _MOMENT.fullmatch(text):
         if text not in _cast:
-            cast_all([text])
+            parse_by_duckdb([text])
         found = _cast[text]
     if found is None and (guessed := _guess_milliseconds(text)) is not None:
         found = _iso(guessed)

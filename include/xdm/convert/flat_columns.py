@@ -1,4 +1,4 @@
-"""Arrow columns of the properties of flat lines, with whole-column operations."""
+"""Convert properties of flat lines (``include.xdm.events.flat_lines``) to Arrow columns, a whole column at once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _KINDS = {
     Kind.BOOLEAN: [TRUE, FALSE],
     **{kind: [INTEGER] for kind in INTEGER_LIMITS},
 }
-"""The kinds of JSON values that each kind of field accepts without a check of each value."""
+"""By kind of field, the kinds of JSON values that are converted without a check of each value."""
 
 
 def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, pa.Array]:
-    """Return spill file columns by name: fields and identity texts that copy one property unchanged.
+    """Return the columns of the spill file, by name, whose values are copied from one property.
 
-    Columns that require a conversion, or have a value that needs a separate check, are left out.
+    They belong to fields and to identities. Columns with a value that has to be converted or checked individually are
+    left out.
     """
     texts: dict[str, str] = {}
     made: dict[str, pa.Array] = {}
@@ -41,21 +42,24 @@ def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[
             made[name] = array
     for n, name in compiled.identity_columns.items():
         source = str(compiled.identities[n].property)
-        if source in properties and properties.only_texts(source):
+        if source in properties and properties.is_text(source):
             texts[name] = source
     arrays = _text_columns(properties, tuple(dict.fromkeys(texts.values())))
     return made | {name: arrays[source] for name, source in texts.items()}
 
 
 def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str, pa.Array]:
-    """Return the columns of text fields: contents of texts, digits of numbers, words; null for an empty text."""
+    """Return a text column for each property in ``names``.
+
+    It has the content of a string, and a number or boolean as written; null for null, an empty string, or no value.
+    """
     import numpy as np
 
     members, rows = properties.lines.members, properties.rows
-    texts, lengths = properties.contents
+    texts, lengths = properties.value_texts
     if not names:
         return {}
-    lots = [properties.places[name] for name in names]
+    lots = [properties.members_by_name[name] for name in names]
     places = np.concatenate(lots)
     column = np.repeat(np.arange(len(names)), list(map(len, lots)))
     is_kept = (members.kind[places] != NULL) & (lengths[places] > 0)
@@ -69,12 +73,12 @@ def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str,
 
 
 def _unescaped(properties: FlatProperties, name: str, column: pa.Array) -> pa.Array:
-    """Return the column of a property with the escapes of texts replaced."""
+    """Return ``column``, the texts of a property, with JSON's escapes decoded."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    places = properties.places[name]
+    places = properties.members_by_name[name]
     members = properties.lines.members.only(places[properties.lines.members.escaped[places]])
     mask = np.zeros(properties.rows, bool)
     mask[members.row] = True
@@ -85,10 +89,10 @@ def _unescaped(properties: FlatProperties, name: str, column: pa.Array) -> pa.Ar
 def _number_column(
     properties: FlatProperties, name: str, kind: Kind, arrow_type: pa.DataType
 ) -> pa.Array | None:
-    """Return the column of a field of numbers or booleans, or None if a value needs a separate check."""
+    """Return a property as a column of numbers or booleans; None if a value has to be checked individually."""
     import numpy as np
 
-    members, places = properties.lines.members, properties.places[name]
+    members, places = properties.lines.members, properties.members_by_name[name]
     rows, kinds = members.row[places], members.kind[places]
     counts = np.bincount(kinds, minlength=NULL + 1).tolist()
     if sum(counts[each] for each in (*_KINDS[kind], NULL)) < len(kinds):
@@ -105,7 +109,7 @@ def _number_column(
         return None
     if counts[FRACTION]:
         is_fraction = kinds == FRACTION
-        parts = properties.contents[0].take(numbers(2 * places[is_fraction]))
+        parts = properties.value_texts[0].take(numbers(2 * places[is_fraction]))
         values = values.astype(np.float64)
         values[is_fraction] = parts.cast(arrow_type).to_numpy()
         if np.abs(values).max() >= _EXACT:

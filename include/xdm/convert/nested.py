@@ -1,6 +1,7 @@
-"""Converters of arrays, maps and objects, compiled from the schema of a field.
+"""Create converters of JSON arrays, maps and objects from the schema of an XDM field.
 
-A converter takes a JSON value and a tally, a list of one number, to which it adds the number of values that it kept.
+A converter takes a JSON value and a tally: a list with one number, to which it adds the number of scalar values that
+it converted. A smaller number than the value contains shows that the conversion was incomplete.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ Nested = Callable[[Value, Tally], object]
 def nested(field: XdmField, *, is_top: bool = False) -> Nested:
     """Return the converter of a field of any kind.
 
-    Objects become dicts, maps become lists of pairs, empty values become None. An array is converted completely or not
-    at all, because a missing item would shift the following ones. ``is_top``: the field is a mapping's
-    destination.
+    Objects are converted to dicts, maps to lists of pairs, and empty values to None. An array is converted completely
+    or not at all, because a missing item would shift the following ones. ``is_top``: whether the field is the
+    destination of a mapping; an array of objects there may not contain other values.
     """
     if field.kind is Kind.ARRAY:
         return _array(field.item, is_top)
@@ -42,7 +43,7 @@ def _leaf(convert: Callable[[Value], object]) -> Nested:
 
 
 def _text(value: Value, tally: Tally) -> str | None:
-    """Convert a value to text, for a field to which the schema gives no type."""
+    """Convert a value to text, for items of an array or map that the schema does not describe."""
     text = text_of(value)
     if text:
         tally[0] += 1
@@ -109,7 +110,7 @@ def _map(item: XdmField | None) -> Nested:
 
 
 def emptiness_test(field: XdmField | None) -> Callable[[Value], bool]:
-    """Return a predicate for values that are empty for a field; conversion may omit such an item of an array."""
+    """Return a function that returns whether a value is empty for a field; such an item of an array may be omitted."""
     if field is None or field.kind is Kind.STRING:
         return lambda value: value is None or value == ""
     if field.kind.is_scalar:

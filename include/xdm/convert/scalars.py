@@ -1,4 +1,4 @@
-"""Converters of single values: from a text to the value of a scalar field, exact or None."""
+"""Convert single JSON values to values of scalar XDM fields; the result is None if it would not be exact."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import date
 
 import msgspec
 
-from include.xdm.convert.dates import day_of, milliseconds_of
-from include.xdm.convert.values import Value, number_of, text_of
+from include.xdm.convert.dates import parse_day, parse_milliseconds
+from include.xdm.convert.values import Value, text_of, text_without_exponent
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 Scalar = Callable[[Value], object]
@@ -26,7 +26,7 @@ _FALSE = frozenset(("false", "n", "no", "off", "0"))
 
 
 def scalar(kind: Kind) -> Scalar:
-    """Return the converter of a scalar kind: from a JSON value to the field's value, or None if it is not exact."""
+    """Return the function that converts a JSON value to a scalar kind; it returns None if that is not exact."""
     if kind is Kind.STRING:
         return to_string
     if kind in INTEGER_LIMITS:
@@ -37,24 +37,27 @@ def scalar(kind: Kind) -> Scalar:
 
 
 def looks_like_a_number(text: str) -> bool:
-    """Return whether a text is a number: if such a text does not fit its field, it has too many digits, and the mapping is right."""
+    """Return whether a text is a number, of any size.
+
+    If a number cannot be converted, the field cannot represent it; any other text suggests a wrong mapping.
+    """
     return _NUMBER.fullmatch(text) is not None
 
 
 def looks_like_numbers(text: str) -> bool:
-    """Return whether a text is an array of numbers."""
+    """Return whether a text is a JSON array of numbers, of any size."""
     return _NUMBERS.fullmatch(text) is not None
 
 
 def to_string(value: Value) -> str | None:
-    """Return a value as text, or None if the text is empty."""
+    """Convert a JSON value to text; return None for null and an empty text."""
     return text_of(value) or None
 
 
 def _to_integer(low: int, high: int) -> Scalar:
     def to_integer(value: Value) -> int | None:
         if type(value) is not int:
-            text = number_of(value)
+            text = text_without_exponent(value)
             match = _WHOLE.fullmatch(text) if text else None
             if match is None:
                 return None
@@ -65,10 +68,10 @@ def _to_integer(low: int, high: int) -> Scalar:
 
 
 def to_number(value: Value) -> float | None:
-    """Convert a number to a double; return None if it is not a number, or is an integer that a double rounds."""
+    """Convert a JSON value to a double; return None if it is not a number, or is an integer that a double rounds."""
     if type(value) is int:
         return float(value) if -_EXACT < value < _EXACT or _is_exact(str(value)) else None
-    text = number_of(value)
+    text = text_without_exponent(value)
     if not text or not _NUMBER.fullmatch(text):
         return None
     number = float(text)
@@ -80,15 +83,15 @@ def to_number(value: Value) -> float | None:
 
 
 def _is_exact(digits: str) -> bool:
-    """Return whether a double holds a whole number exactly; a double has at most 309 digits."""
+    """Return whether a double represents a whole number exactly; a double has at most 309 digits."""
     return len(digits) < 320 and math.isfinite(float(digits)) and int(digits) == int(float(digits))
 
 
 def to_boolean(value: Value) -> bool | None:
-    """Convert a boolean, or a word or number that stands for one, such as ``yes`` or ``0``; otherwise return None."""
+    """Convert a boolean, or a word or number for one, such as ``yes`` or ``0``; return None for other values."""
     if type(value) is bool:
         return value
-    text = number_of(value)
+    text = text_without_exponent(value)
     if not text or len(text) > 1000:
         return None
     word = text.strip(" ").lower()
@@ -97,14 +100,14 @@ def to_boolean(value: Value) -> bool | None:
 
 def to_date(value: Value) -> date | None:
     """Convert a JSON value to a date; return None if the value is not a date."""
-    text = number_of(value)
-    return day_of(text) if text else None
+    text = text_without_exponent(value)
+    return parse_day(text) if text else None
 
 
 def to_milliseconds(value: Value) -> int | None:
-    """Convert a date-time to milliseconds since 1970; return None for other values, such as numbers (unknown unit)."""
-    text = number_of(value)
-    return milliseconds_of(text) if text else None
+    """Convert a date-time to milliseconds since 1970; return None for other values, also numbers (unknown unit)."""
+    text = text_without_exponent(value)
+    return parse_milliseconds(text) if text else None
 
 
 def is_number(value: Value) -> bool:

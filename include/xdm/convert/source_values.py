@@ -1,4 +1,4 @@
-"""The sources of a mapping, read from events: JSON values by path, and JSON texts for expressions."""
+"""Read the values at a mapping's source paths from events: as JSON values, or as JSON texts for expressions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from include.xdm.events.shapes import Properties, encode_lines, types_of
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
 MISSING = object()
 _READ_AS_WRITTEN = {str, int, bool, type(None)}
-"""Types that expressions read as ``msgspec`` writes them; other numbers may have to be rewritten."""
+"""Types of values that expressions read as ``msgspec`` encodes them; values of other types may need normalization."""
 
 
 class SourceValues:
-    """The values of a block's events at the paths of a mapping set; each property is read once."""
+    """The values at the source paths of a mapping set in the events of a block, as one column for each path.
+
+    The values of a property are decoded once, and cached. ``events``: the names of the events; ``properties``: their
+    properties in the same order.
+    """
 
     def __init__(self, events: Sequence[str], properties: Properties | FlatProperties) -> None:
         self._events, self._properties = events, properties
@@ -43,7 +47,7 @@ class SourceValues:
         """
         if path == ("event",):
             return self._events
-        if path[0] == "event":  # copied to an object, member by member
+        if path[0] == "event":  # the event's name, copied to an object member by member
             return [_value_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
             return list(map(decode_value, _lines(self._properties.objects())))
@@ -76,7 +80,7 @@ class SourceValues:
 
 
 def is_present(value: Value) -> bool:
-    """Return whether a source has a value: neither null nor an empty text."""
+    """Return whether a value counts as present: it is neither null nor an empty text."""
     return value is not None and value != ""
 
 
@@ -125,7 +129,7 @@ def _raw_text(raw: msgspec.Raw | bytes) -> str | None:
 
 
 def _input_text(raw: msgspec.Raw | bytes) -> str | None:
-    """Return a JSON text as DuckDB writes it, so that equal values are equal texts."""
+    """Return a JSON text normalized to DuckDB's form, so that equal values are equal texts; None for null."""
     body = bytes(raw)
     if body == b"null":
         return None
@@ -135,7 +139,7 @@ def _input_text(raw: msgspec.Raw | bytes) -> str | None:
     if body[:1] in (b"{", b"["):
         try:
             return encode_value(_normal(body))
-        except msgspec.ValidationError:  # an integer of more digits than Python reads
+        except msgspec.ValidationError:  # an integer with more digits than Python converts
             return text
     if body[:1].isdigit() or body[:1] == b"-":
         if any(sign in body for sign in (b".", b"e", b"E")):

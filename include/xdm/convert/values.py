@@ -1,6 +1,6 @@
-"""JSON values with all their digits, as converters read them.
+"""Decode and encode JSON values without losing a digit of a number.
 
-A value has the type None, bool, str, int, ``msgspec.Raw`` (a number whose digits an int does not keep), list or dict.
+A decoded value is None, a bool, str, int, list or dict, or a ``msgspec.Raw`` with the text of any other number.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import msgspec
 
 from include.xdm.dataprep.functions.values import number_text
 
-# Not a union: the types of a column are tested together, as a set, which a type checker does not follow.
+# Any and not a union: the types of a column are tested as a set, and a type checker cannot draw a conclusion from that.
 Value = Any
 
 EMPTY_TEXTS = frozenset(("", "[]", "{}"))
-"""Texts of empty values: they are neither a value nor a failed conversion."""
+"""Texts of empty values: they are converted to null, which does not count as a failed conversion."""
 
 _decode = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def decode_value(raw: bytes | msgspec.Raw) -> Value:
-    """Return the value of a valid JSON text.
+    """Decode a JSON text that is known to be valid.
 
     Raises:
         msgspec.DecodeError: the text is not JSON.
@@ -33,13 +33,13 @@ def decode_value(raw: bytes | msgspec.Raw) -> Value:
     if b"-0" not in body:  # as an int, the number -0 would lose its sign
         try:
             return _decode(body)
-        except msgspec.ValidationError:  # an integer of more digits than Python reads
+        except msgspec.ValidationError:  # an integer with more digits than Python converts
             pass
     return json.loads(body, parse_int=_integer, parse_float=_digits)
 
 
 def parse_text(text: str) -> Value:
-    """Parse a text that may be JSON: the content of a string, or the result of an expression.
+    """Decode a text that may be JSON, such as the content of a string or the result of an expression.
 
     Raises:
         ValueError: the text is not JSON, or has a duplicate key.
@@ -56,7 +56,7 @@ def encode_value(value: Value) -> str:
 
 
 def text_of(value: Value) -> str | None:
-    """Return a value as text: the content of a string, the digits of a number, an array's or object's JSON."""
+    """Return a value as text: a string's content, a number as written, an array's or object's JSON; None for null."""
     if value is None or isinstance(value, str):
         return value
     if value is True or value is False:
@@ -68,8 +68,8 @@ def text_of(value: Value) -> str | None:
     return encode_value(value)
 
 
-def number_of(value: Value) -> str | None:
-    """Return a value as text, as ``text_of`` does; ``number_text`` rewrites a number that has an exponent."""
+def text_without_exponent(value: Value) -> str | None:
+    """Return a value as text, as ``text_of`` does, but a number with an exponent in the form of ``number_text``."""
     text = text_of(value)
     if isinstance(value, msgspec.Raw) and text is not None and ("e" in text or "E" in text):
         return number_text(text)
@@ -77,7 +77,7 @@ def number_of(value: Value) -> str | None:
 
 
 def count_values(value: Value) -> int:
-    """Return the number of scalar values in a value, at any depth; null and empty strings do not count."""
+    """Return the number of scalar values in a JSON value, at any depth; null and empty strings do not count."""
     kind = type(value)
     if kind is not dict and kind is not list:
         return value is not None and value != ""

@@ -1,1 +1,1 @@
-"""AEP's Data Prep expression language, compiled to DuckDB."""
+"""The expression language of AEP's Data Prep, compiled to SQL for DuckDB."""

@@ -1,16 +1,16 @@
-"""The fields of a mapping set that DuckDB computes: expressions, and arrays with expressions among their parts."""
+"""Compile the expressions of a mapping set to one DuckDB query, also those that are parts of an array or map."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from include.xdm.dataprep.expression_layers import Expressions
+from include.xdm.dataprep.expression_layers import ExpressionCompiler
 from include.xdm.dataprep.functions import FUNCTIONS
 from include.xdm.dataprep.functions.java_dates.guess import parse_moment
 from include.xdm.dataprep.functions.moments import write_moment
 from include.xdm.dataprep.functions.registry import Function
-from include.xdm.dataprep.language.check import TypedAttribute, places
+from include.xdm.dataprep.language.check import TypedAttribute, event_paths
 from include.xdm.dataprep.language.paths import Path, parse_path
 from include.xdm.dataprep.language.types import Type
 from include.xdm.dataprep.sql_values import SqlValue, any_of, as_json, text_literal, text_of
@@ -21,12 +21,18 @@ from include.xdm.schema.xdm_field import Kind
 
 @dataclass(frozen=True)
 class CompiledExpressions:
-    """A query over ``events(_id, row, event, properties, ...)``, and the columns that it reads.
+    """A DuckDB query that computes expressions for each row of a table ``events``, and what it requires.
 
-    ``select`` gives ``row``, for each number of ``numbers`` a text ``s<number>`` (for an identity a JSON text), and a
-    boolean ``x<number>``: whether the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON
-    text, or null if it is absent; in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a
-    boolean column. ``names`` and ``assemblies``: the functions that the query calls.
+    Attributes:
+        select: the query. Its result has ``row`` and, for each of ``numbers``, ``s<number>``, the value as text (of an
+            identity as JSON text), and ``x<number>``, whether the expression failed in this row.
+        numbers: the numbers of the expressions.
+        inputs: by path in an event, the column of ``events`` with the JSON text; numbers have DuckDB's form.
+        raw_inputs: as ``inputs``, but numbers are as received.
+        exists: by path in an event, the boolean column that shows whether the path exists.
+        reads_event: whether the query reads the column ``event``, the name of the event.
+        names: the Data Prep functions in Python that the query calls.
+        assemblies: by number, the parts of an array or map that a function of the query assembles.
     """
 
     select: str
@@ -40,18 +46,18 @@ class CompiledExpressions:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """What the query reads of an event."""
+        """The paths in an event that the query reads."""
         return (*self.inputs, *self.raw_inputs, *self.exists)
 
     @property
     def columns(self) -> dict[str, bool]:
-        """The columns that the query reads, each with whether it is a boolean; all others are texts."""
+        """The columns of ``events`` that the query reads, by name: true for a boolean column, false for a text."""
         texts = [*self.inputs.values(), *self.raw_inputs.values(), *(["event"] if self.reads_event else [])]
         return {**dict.fromkeys(texts, False), **dict.fromkeys(self.exists.values(), True)}
 
     @property
     def functions(self) -> list[Function]:
-        """The functions that must be registered on the connection (``duckdb_functions.register``)."""
+        """The functions that must be registered in DuckDB (``duckdb_functions.register``) before the query is run."""
         named = {FUNCTIONS[name].sql_name: FUNCTIONS[name] for name in self.names}
         return [*named.values(), *(assembly(number, parts) for number, parts in self.assemblies)]
 
@@ -59,11 +65,14 @@ class CompiledExpressions:
 def compile_expressions(
     mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()
 ) -> CompiledExpressions:
-    """Compile the expressions of mappings, by number, to one query.
+    """Compile the expressions of mappings to one query.
 
-    ``now``: ISO 8601. ``typed``: numbers whose results keep their type, as JSON texts.
+    Args:
+        mappings: mappings with an expression, or with one among their parts, by number.
+        now: the result of the Data Prep function ``now()``, in ISO 8601.
+        typed: the numbers of the mappings whose results are JSON texts, which keep the type of the value.
     """
-    computed = Computed(mappings, now, typed)
+    computed = QueryColumns(mappings, now, typed)
     select = "events"
     texts = [f"{computed.text(n)} AS s{n}" for n in mappings]
     for layer in (*computed.layers, texts):
@@ -81,8 +90,12 @@ def compile_expressions(
     )
 
 
-class Computed:
-    """Columns of the query. ``layers``: in the order in which they can be read; ``functions``: those that they call."""
+class QueryColumns:
+    """The columns of the query of ``compile_expressions``.
+
+    ``layers``: the SQL of the columns, nested queries from the innermost one; ``functions``: the functions that they
+    call.
+    """
 
     def __init__(self, mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()) -> None:
         self.inputs: dict[Path, str] = {}
@@ -90,7 +103,7 @@ class Computed:
         self.exists: dict[Path, str] = {}
         self.cells: dict[int, SqlValue] = {}
         self.assemblies: list[tuple[int, tuple[Part, ...]]] = []
-        self._expressions = Expressions(self._attribute, self._exists, write_moment(parse_moment(now)))
+        self._expressions = ExpressionCompiler(self._attribute, self._exists, write_moment(parse_moment(now)))
         self._fields = {n: m.field for n, m in mappings.items()}
         self._typed = typed
         last: list[str] = []
@@ -108,29 +121,29 @@ class Computed:
         self.functions = list(self._expressions.functions.values())
 
     def text(self, n: int) -> str:
-        """Return SQL for the text of leaf ``n``; null if it failed."""
+        """Return SQL for the result of mapping ``n`` as text; null if the expression failed."""
         cell = self.cells[n]
         text, kind = as_json(cell) if n in self._typed else text_of(cell), self._fields[n].kind
         if kind is Kind.DATE and cell.type is Type.DATE:
             text = f"left({text}, 10)"
         if self._is_milliseconds(n, cell):
-            # Fractions of a millisecond are rounded down, as in an event's time, so that they do not make the value invalid.
+            # Fractions of a millisecond are rounded down, as in an event's time, so that the value stays valid.
             number = f"TRY_CAST({text} AS DOUBLE)"
             whole = f"CASE WHEN abs({number}) < 1e15 THEN floor({number})::BIGINT END"
             text = f"TRY(make_timestamp({whole} * 1000))::VARCHAR"
         return f"CASE WHEN {cell.fails} THEN NULL ELSE {text} END" if cell.fails else text
 
     def failed(self, n: int) -> str:
-        """Return SQL for whether the transform of leaf ``n`` failed."""
+        """Return SQL for whether the expression of mapping ``n`` failed."""
         cell = self.cells[n]
         lost = f"s{n} IS NULL AND {cell.sql} IS NOT NULL" if self._is_milliseconds(n, cell) else None
         fails = any_of(cell.fails, lost)
         return f"coalesce({fails}, false)" if fails else "false"
 
     def _is_milliseconds(self, n: int, cell: SqlValue) -> bool:
-        """Return whether leaf ``n`` is a number for a date-time.
+        """Return whether the result of mapping ``n`` is a number for a date-time field.
 
-        AEP reads it as milliseconds (EP:ingestion, data types).
+        AEP reads such a number as milliseconds (EP:ingestion, data types).
         """
         return self._fields[n].kind is Kind.DATE_TIME and cell.type.is_numeric
 
@@ -156,7 +169,7 @@ class Computed:
     def _exists(self, path: str) -> str:
         found = [
             "true" if len(place) == 1 else self.exists.setdefault(place, f"b{len(self.exists)}")
-            for place in places(parse_path(path))
+            for place in event_paths(parse_path(path))
         ]
         return f"({' OR '.join(found)})"
 

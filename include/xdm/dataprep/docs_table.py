@@ -1,4 +1,4 @@
-"""The functions as tables of ``docs/mapping.md``.
+"""Generate the tables of Data Prep functions in ``docs/mapping.md``.
 
 ``python -m include.xdm.dataprep.docs_table`` writes them into the page.
 """
@@ -17,12 +17,12 @@ BEGIN, END = "<!-- functions: generated -->", "<!-- functions: end -->"
 
 
 def tables() -> str:
-    """Return Markdown: a table for each category, and one of unsupported functions."""
+    """Return the tables as Markdown: one for each category of functions, and one of the unsupported functions."""
     return "\n".join(_lines())
 
 
 def replace_tables(page: str) -> str:
-    """Return the page with its generated tables replaced."""
+    """Return ``page``, the text of ``docs/mapping.md``, with its generated tables replaced by current ones."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{tables()}\n{END}{after}"

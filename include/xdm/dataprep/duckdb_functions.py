@@ -1,4 +1,4 @@
-"""Registration of the functions that are written in Python, for DuckDB to call on Arrow batches."""
+"""Register Data Prep functions that are written in Python in DuckDB, which calls them with Arrow batches."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def register(db: duckdb.DuckDBPyConnection, functions: Iterable[Function]) -> None:
-    """Register functions on a connection and its cursors.
+    """Register the functions written in Python on a DuckDB connection, for it and its cursors.
 
-    Each function returns STRUCT(v, x): the value, and whether it failed.
+    In SQL, each function returns STRUCT(v, x): the value, and whether the function failed.
     """
     import duckdb
 
@@ -42,7 +42,7 @@ def register(db: duckdb.DuckDBPyConnection, functions: Iterable[Function]) -> No
 
 
 def argument_count(function: Function) -> int:
-    """Return the number of columns in the call: repeated parameters are one column, a JSON array."""
+    """Return the number of arguments of the function in SQL: repeated parameters are one argument, a JSON array."""
     return len(function.parameters) - function.many + bool(function.many)
 
 
@@ -74,7 +74,10 @@ def _on_batches(function: Function) -> Callable[..., pa.StructArray]:
 
 
 def on_row(function: Function) -> Callable[..., tuple[object, bool]]:
-    """Return a function of one row's texts that returns the value, or None, and whether it failed."""
+    """Wrap ``function.python`` so that it takes its arguments as texts of the query, and reports failures.
+
+    The result returns the encoded value, or None, and whether the call failed.
+    """
     call, result = function.python, function.result
     assert call is not None
     fixed = len(function.parameters) - function.many
@@ -114,6 +117,6 @@ def on_row(function: Function) -> Callable[..., tuple[object, bool]]:
 
 
 def _decode_repeated(kind: Type, text: str) -> list[Json] | list[object]:
-    """Return the values of a repeated parameter, which one column holds as a JSON array."""
+    """Decode the arguments of a repeated parameter, which are passed as one JSON array."""
     items = array(text)
     return [decode(kind, item) for item in items] if kind in (Type.ARRAY, Type.OBJECT) else items

@@ -1,4 +1,7 @@
-"""Compilation of expressions to columns in layers: a value that is used several times is computed once."""
+"""Compile expressions to SQL columns in layers, so that a value that is used several times is computed once.
+
+A layer is a nested query: its columns can read those of the layers before it.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +26,18 @@ from include.xdm.dataprep.sql_values import (
 
 @dataclass(frozen=True)
 class _Placed:
-    """A cell, and the first layer that can read it."""
+    """The SQL of a value, and the index of the first layer that can read it."""
 
     cell: SqlValue
     layer: int
 
 
-class Expressions:
-    """Columns for the expressions of a mapping set.
+class ExpressionCompiler:
+    """A compiler of the expressions of a mapping set to columns in layers.
 
-    ``layers[n]`` are columns that may read those of the previous layers, and the event's columns.
-    ``attribute``: SQL for an attribute's JSON. ``exists``: SQL for whether the event has a path.
+    ``layers[n]``: the SQL of the columns of layer n; ``functions``: the functions in Python that they call, by SQL
+    name. ``attribute``, ``exists``: return SQL for the JSON text of an attribute, and for whether the event has a path;
+    ``now``: the result of the Data Prep function ``now()``.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Expressions:
         self._columns = 0
 
     def add(self, typed: Typed) -> SqlValue:
-        """Return the cell of an expression, readable after the last layer."""
+        """Compile an expression; return SQL for its value, which a query after the last layer can read."""
         return self._place(typed).cell
 
     def _place(self, typed: Typed) -> _Placed:
@@ -58,12 +62,12 @@ class Expressions:
             placed = self._add_column(0, self._attribute(typed), typed.type)
         else:
             placed = self._call(typed)
-        if not _is_unique(typed):
+        if not _contains_uuid(typed):
             self._known[typed] = placed
         return placed
 
     def _add_column(self, layer: int, sql: str, kind: Type, fails: str | None = None) -> _Placed:
-        """Add a column to a layer, and a column for its failures if it can fail."""
+        """Add a column with the value ``sql`` to a layer, and a column with the condition ``fails`` if it can fail."""
         self._columns += 1
         name = f"e{self._columns}"
         while len(self.layers) <= layer:
@@ -109,9 +113,9 @@ class Expressions:
 
 
 def _python_argument(cell: SqlValue, wanted: Type) -> SqlValue:
-    """Return an argument in the form of a Python function: the text of a string, the JSON of other types.
+    """Return an argument in the form that Python functions take: a string as text, other types as JSON text.
 
-    A date keeps its zone.
+    A date keeps the name of its zone.
     """
     if wanted is Type.STRING:
         return convert_cell(cell, wanted)
@@ -133,8 +137,8 @@ def _literal(typed: TypedLiteral) -> SqlValue:
     return SqlValue(f"({value.text})::BIGINT" if integer else quote(value.text), typed.type)
 
 
-def _is_unique(typed: Typed) -> bool:
-    """Return whether an expression gives another value in each place where it is written."""
+def _contains_uuid(typed: Typed) -> bool:
+    """Return whether an expression has another value at each occurrence, so that it must not be computed once."""
     if not isinstance(typed, TypedCall):
         return False
-    return typed.function.name == "uuid" or any(map(_is_unique, typed.arguments))
+    return typed.function.name == "uuid" or any(map(_contains_uuid, typed.arguments))

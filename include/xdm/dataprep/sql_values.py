@@ -1,4 +1,4 @@
-"""Values of expressions as SQL, and conversions between kinds of values."""
+"""SQL for the values of expressions, and for conversions between their types."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from include.xdm.dataprep.sql import quote
 
 @dataclass(frozen=True)
 class SqlValue:
-    """A value in SQL.
+    """SQL for the value of an expression.
 
-    ``sql``: a column or a constant, so it may be written several times. ``fails``: SQL that is true if the transform
-    failed, whatever the value is. None: it never fails.
+    Attributes:
+        sql: a column or a constant, which is cheap enough to occur several times in a query.
+        type: the type of the expression.
+        fails: SQL that is true if the computation failed, in which case the value has no meaning; None if it never
+        fails.
+        constant: the text, if the value is a constant string.
     """
 
     sql: str
@@ -25,10 +29,10 @@ class SqlValue:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """Values that a special function may need in addition to its arguments.
+    """Inputs of a special function (``Function.special``) in addition to its arguments.
 
-    ``exists``: SQL for whether the event has a path; ``number``: the number of the call in the mapping set; ``now``:
-    when the day was exported, ISO 8601.
+    ``now``: when the day was exported, in ISO 8601; ``number``: a number of the call, unique in the mapping set;
+    ``exists``: returns SQL for whether the event has a path.
     """
 
     now: str
@@ -37,20 +41,23 @@ class EvaluationContext:
 
 
 def text_literal(text: str) -> str:
-    """Return a SQL string; a query cannot contain NUL, so it is written as a function call."""
+    """Return a text as a SQL expression; NUL, which a query cannot contain, is written as a function call."""
     if "\0" not in text:
         return quote(text)
     return "(" + " || chr(0) || ".join(quote(part) for part in text.split("\0")) + ")"
 
 
 def any_of(*conditions: str | None) -> str | None:
-    """Return SQL that is true if one of the conditions is true, and never null."""
+    """Return SQL that is true if one of the conditions is true; a condition that is None is never true.
+
+    Return None if all conditions are None.
+    """
     distinct = list(dict.fromkeys(condition for condition in conditions if condition))
     return " OR ".join(f"({condition})" for condition in distinct) or None
 
 
 def convert_cell(cell: SqlValue, wanted: Type) -> SqlValue:
-    """Return the cell converted to the storage of type ``wanted``."""
+    """Return SQL for a value converted to the type ``wanted`` and its storage (``Type.storage``)."""
     if cell.type is wanted:
         return cell
     if wanted.storage is Storage.JSON:
@@ -67,7 +74,7 @@ def convert_cell(cell: SqlValue, wanted: Type) -> SqlValue:
 
 
 def text_of(cell: SqlValue) -> str:
-    """Return SQL for the text of a cell; for an array or object, for its JSON."""
+    """Return SQL for a value as text; an array or object is its JSON text."""
     if cell.type is Type.STRING:
         return cell.sql
     if cell.type is Type.DATE:  # only date functions use the name of the zone in brackets
@@ -80,7 +87,7 @@ def text_of(cell: SqlValue) -> str:
 
 
 def as_json(cell: SqlValue) -> str:
-    """Return SQL for the JSON text of a cell, or NULL."""
+    """Return SQL for a value as JSON text; null stays NULL."""
     if cell.type is Type.NULL:
         return "NULL::VARCHAR"
     if cell.type.storage is Storage.TEXT:
@@ -91,7 +98,7 @@ def as_json(cell: SqlValue) -> str:
 
 
 def json_array(cells: Sequence[SqlValue]) -> str:
-    """Return SQL for the JSON text of an array of cells."""
+    """Return SQL for the JSON text of an array of values."""
     if not cells:
         return "'[]'"
     parts = " || ',' || ".join(f"coalesce({as_json(cell)}, 'null')" for cell in cells)
@@ -103,9 +110,9 @@ _FALSE = ("false", "FALSE", "n", "N", "no", "NO", "off", "OFF")
 
 
 def _condition(cell: SqlValue) -> str:
-    """Return a cell as a boolean.
+    """Return SQL for a value as a boolean; null if the value is not a boolean.
 
-    The texts for booleans are Data Prep's (EP:data-prep/data-handling.md); numbers are read as in JEXL.
+    The texts for booleans are Data Prep's (EP:data-prep/data-handling.md); numbers are read as in JEXL: 0 is false.
     """
     json = as_json(cell)
     yes, no = (", ".join(f"'\"{word}\"'" for word in words) for words in (_TRUE, _FALSE))

@@ -1,1 +1,1 @@
-"""Proposes schema fields and mappings from the properties of real events."""
+"""Propose schema fields and mappings for the properties that a project's events have."""

@@ -1,6 +1,6 @@
-"""Discovery of a project's properties: JSON types, shares and shapes, counted while events are read.
+"""Profile the properties of a project's events: count the JSON types of values, and collect examples.
 
-Profiles of parts of the data merge into the profile of the whole; the result does not depend on their order.
+Profiles of parts of the data are merged into one; the result does not depend on their order.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 OBJECT_DEPTH = 3
-"""The depth to which members of objects are profiled; deeper objects are one JSON text."""
+"""The depth to which the members of objects are profiled; a deeper object counts as one JSON text."""
 MANY_KEYS = 50
-"""An object with more names than this over all events is a map, whose names are data."""
+"""The maximum number of member names over all events; an object with more is a map, whose names are data."""
 EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 40
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
 
 
 class ExactNumber(NamedTuple):
-    """A number with more digits than XDM's long or double keeps."""
+    """A number that neither XDM's long nor a double represents exactly."""
 
     digits: str
 
@@ -51,10 +51,14 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 @dataclass
 class Profile:
-    """The statistics of the values of one property, object member or list item: types, shares and shapes.
+    """The statistics of the values of one property, object member or list item, from which its field is proposed.
 
-    ``kinds`` counts values by JSON type, null and the empty string as ``nothing``; ``keys`` are the members of objects,
-    ``items`` the items of all lists.
+    Attributes:
+        kinds: the number of values by ``kind_of``.
+        keys: the profile of each member of the objects, by name.
+        items: one profile of the items of all lists; None without lists.
+        shapes: the alphabetically first ``EXAMPLES`` shapes (``shape_of``).
+        values: the alphabetically first ``EXAMPLES`` values as texts, shortened.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
@@ -66,7 +70,7 @@ class Profile:
     values: tuple[str, ...] = ()
 
     def add_value(self, value: ExactValue, depth: int = 1) -> None:
-        """Count a value, ``depth`` levels below the event's properties."""
+        """Add a value to the statistics; ``depth`` is 1 for the value of a property, 2 for its members and items."""
         kind = kind_of(value)
         self.kinds[kind] += 1
         if isinstance(value, dict):
@@ -88,7 +92,7 @@ class Profile:
             self._limit_members()
 
     def merge(self, other: Profile) -> None:
-        """Add the counts of another profile of the same property, member or item."""
+        """Add the statistics of another profile of the same property, member or item."""
         self.kinds.update(other.kinds)
         self.opaque |= other.opaque
         for name, inner in other.keys.items():
@@ -111,14 +115,17 @@ class Profile:
 
 @dataclass
 class Discovery:
-    """Profiles by property, of ``rows`` events; ``unreadable`` counts lines that transform would quarantine."""
+    """The profiles of all properties of a project's events, by property name.
+
+    ``rows``: the number of profiled events; ``unreadable``: the number of lines that are not valid events.
+    """
 
     rows: int = 0
     unreadable: int = 0
     properties: dict[str, Profile] = field(default_factory=dict)
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
-        """Count the properties in lines of an export, given without their newlines; the lines may be of any day."""
+        """Add the events of an export's lines, which have no newlines and may be of any day."""
         for line in lines:
             try:
                 if deeper_than(line, DEPTH_LIMIT):
@@ -132,7 +139,7 @@ class Discovery:
                 _profile(self.properties, name).add_value(value)
 
     def merge(self, other: Discovery) -> None:
-        """Add the counts of another discovery, made from other lines."""
+        """Add the statistics of another discovery, which has read other lines."""
         self.rows += other.rows
         self.unreadable += other.unreadable
         for name, profile in other.properties.items():
@@ -147,14 +154,14 @@ def _profile(profiles: dict[str, Profile], name: str) -> Profile:
 
 
 def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the ``EXAMPLES`` smallest texts of both, sorted, so that the order of the events has no effect."""
+    """Return the alphabetically first ``EXAMPLES`` texts of both, so that the order of the events has no effect."""
     if all(text in kept or (len(kept) == EXAMPLES and text > kept[-1]) for text in more):
         return kept
     return tuple(sorted({*kept, *more})[:EXAMPLES])
 
 
 def read_value(raw: bytes | msgspec.Raw) -> ExactValue:
-    """Return a JSON value; a number is int or float if that keeps every digit, otherwise ``ExactNumber``."""
+    """Decode a JSON value; a number is an int or a float if that is exact, otherwise an ``ExactNumber``."""
     text = bytes(raw)
     if text[:1] == b'"':
         return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as the event parser does
@@ -185,9 +192,10 @@ def kind_of(value: ExactValue) -> str:
 
 @lru_cache(maxsize=10_000)
 def shape_of(text: str) -> str:
-    """Return the shape of a value without its content.
+    """Return the shape of a text, which shows its form without its content: that of ``2026-07-01`` is ``9-9-9``.
 
-    Runs of letters become ``a``, runs of digits ``9``, mixed runs ``x``; spaces and ``-_.:/@+`` are kept.
+    A run of letters is replaced by ``a``, a run of digits by ``9``, a mixed run by ``x``; spaces and ``-_.:/@+`` are
+    kept, and other characters are replaced by ``?``.
     """
     words = re.sub(r"[^\W_]+", _word, text[:_EXAMPLE_CHARACTERS])
     return re.sub(r"[^a9x _.:/@+-]", "?", words)
@@ -199,7 +207,7 @@ def _word(match: re.Match[str]) -> str:
 
 def _integer(text: str) -> int | ExactNumber:
     low, high = INTEGER_LIMITS[Kind.LONG]
-    if len(text) > len(str(low)):  # Python also refuses to read thousands of digits
+    if len(text) > len(str(low)):  # Python refuses to convert a text of thousands of digits
         return ExactNumber(text)
     return number if low <= (number := int(text)) <= high else ExactNumber(text)
 
@@ -221,7 +229,7 @@ _decode_json = json.JSONDecoder(
 
 
 def _is_date_time(text: str) -> bool:
-    """Return whether a text is a full RFC 3339 date-time with at most the milliseconds that XDM keeps."""
+    """Return whether a text is a full RFC 3339 date-time with at most milliseconds, the precision of XDM."""
     if not _DATE_TIME.fullmatch(text):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The field of each property: one naming rule for all projects, and a file that records the assigned fields."""
+"""Name the XDM fields of properties by one rule for all projects, and read the names file of assigned fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RESERVED = re.compile(
 
 
 def field_name(name: str) -> str:
-    """Return the XDM field of a property; it depends only on the property's name, not on other properties or their order.
+    """Return the name of the XDM field of a property; it depends only on the property's name, not on other properties.
 
     A name in plain snake_case is kept. Every other name is converted to that form as far as possible, with eight digits
     of its hash as a suffix: two names never share a field, even where case is ignored, as in DuckDB and Query Service.
@@ -54,7 +54,10 @@ def field_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class AssignedField:
-    """An assigned field: its path below the tenant, as a mapping writes it, and its JSON Schema."""
+    """The XDM field that was assigned to a source.
+
+    ``field``: its path below the tenant, as in a mapping; ``definition``: its JSON Schema.
+    """
 
     field: str
     definition: JsonObject
@@ -62,16 +65,19 @@ class AssignedField:
 
 @dataclass
 class FieldAssignments:
-    """The field of each source that ever got one. The keys of ``fields`` are sources as a mapping writes them."""
+    """All fields that were ever assigned to sources: the content of a pipeline's names file.
+
+    The keys of ``fields`` are sources as in a mapping, such as ``properties.plan``.
+    """
 
     fields: dict[str, AssignedField] = field(default_factory=dict)
 
     def has_field_inside(self, source: str) -> bool:
-        """Return whether a member or an item of a source has a separate field."""
+        """Return whether a member or an item of a source has its own field."""
         return any(key.startswith((f"{source}.", f"{source}[*]")) for key in self.fields)
 
     def to_json(self) -> bytes:
-        """Return the JSON text of the names file: every source with its field."""
+        """Return the content of the names file: a JSON text with every source and its field."""
         fields = {
             source: {"field": entry.field, "definition": entry.definition}
             for source, entry in sorted(self.fields.items())
@@ -80,7 +86,7 @@ class FieldAssignments:
 
 
 def read_assignments(path: Path) -> FieldAssignments:
-    """Read a pipeline's names file; return no assignments if the file does not exist yet.
+    """Read a pipeline's names file; a file that does not exist yet has no assignments.
 
     Raises:
         ConfigError: the file is not a names file.

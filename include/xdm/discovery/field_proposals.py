@@ -1,4 +1,4 @@
-"""Fields and mappings for properties that were discovered and are not mapped yet; a proposal is never changed later."""
+"""Propose XDM fields and mappings for discovered properties without a mapping; a proposed field is never changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from include.errors import ConfigError
 from include.json_types import JsonMapping, JsonObject
 from include.redact import one_line
-from include.xdm.dataprep.language.check import check, places, properties_in, property_of
+from include.xdm.dataprep.language.check import check, event_paths, properties_in, property_of
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
@@ -20,7 +20,7 @@ from include.xdm.mapping.destinations import TENANT
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 ROOT = "mixpanel.custom"
-"""Below the tenant: a separate object, so that a proposed field never conflicts with one that a person has named."""
+"""The object of all proposed fields, below the tenant; it separates them from fields that people have defined."""
 
 _LOW, _HIGH = INTEGER_LIMITS[Kind.LONG]
 STRING: JsonObject = {"type": "string"}
@@ -36,11 +36,13 @@ _COMMON = {*_SCALARS, frozenset({"string"})}
 
 @dataclass
 class Proposal:
-    """The proposed fields for discovered properties.
+    """The fields that ``propose_fields`` assigned, in addition to those of earlier runs.
 
-    ``assignments`` has every field ever assigned; ``new`` are the sources that got a field in this run; ``differing``
-    has, for each source whose data no longer fit its field, the type of the field and the types in the data;
-    ``nameless`` counts properties whose name a mapping cannot write: they stay unmapped.
+    Attributes:
+        assignments: the fields of earlier runs and of this run.
+        new: the sources that got a field in this run.
+        differing: by source whose values do not fit its field, a text with the type of the field and of the values.
+        nameless: the number of properties whose names cannot be written in a mapping; they stay unmapped.
     """
 
     assignments: FieldAssignments
@@ -49,14 +51,14 @@ class Proposal:
     nameless: int = 0
 
     def rows(self) -> list[dict[str, str]]:
-        """Return a mapping for each assigned field, in the form of a mapping file."""
+        """Return the rows of a mapping file: one mapping for each assigned field."""
         return [
             {"sourceType": "ATTRIBUTE", "source": source, "destination": f"{TENANT}.{entry.field}"}
             for source, entry in sorted(self.assignments.fields.items())
         ]
 
     def field_group(self, present: JsonMapping) -> JsonObject:
-        """Return the field group file with all assigned fields added; existing fields are kept unchanged."""
+        """Return the field group ``present`` with all assigned fields added; its existing fields are unchanged."""
         made = deepcopy(dict(present))
         made.setdefault("properties", {})
         for source, entry in sorted(self.assignments.fields.items()):
@@ -67,7 +69,7 @@ class Proposal:
 def propose_fields(
     discovery: Discovery, assignments: FieldAssignments, mapped: Iterable[str] = ()
 ) -> Proposal:
-    """Assign a field to every discovered property that is not in ``mapped`` and has at least one value."""
+    """Assign a field to every discovered property that has a value; ``mapped``: properties that get no field."""
     proposal = Proposal(FieldAssignments(dict(assignments.fields)))
     taken = set(mapped)
     for name, profile in sorted(discovery.properties.items()):
@@ -77,7 +79,7 @@ def propose_fields(
 
 
 def mapped_properties(rows: Iterable[JsonMapping], assignments: FieldAssignments) -> set[str]:
-    """Return the properties that a person has mapped: the sources of mappings that are not in the names file.
+    """Return the properties that mappings written by people read: all mappings except those of the names file.
 
     Raises:
         ConfigError: a mapping's source cannot be read.
@@ -90,7 +92,9 @@ def mapped_properties(rows: Iterable[JsonMapping], assignments: FieldAssignments
                 found |= properties_in(check(parse(str(source))))
             elif row["sourceType"] == "ATTRIBUTE" and source not in assignments.fields:
                 found |= {
-                    property_of(path) for path in places(parse_path(str(source))) if path[0] == "properties"
+                    property_of(path)
+                    for path in event_paths(parse_path(str(source)))
+                    if path[0] == "properties"
                 }
         except LanguageError as fault:
             raise ConfigError(
@@ -100,7 +104,7 @@ def mapped_properties(rows: Iterable[JsonMapping], assignments: FieldAssignments
 
 
 def definition_of(profile: Profile) -> JsonObject | None:
-    """Return the type of a single field that holds every value seen, exactly; None if no value was seen."""
+    """Return the JSON Schema of one field that can store every profiled value exactly; None without values."""
     kinds = frozenset(profile.kinds) - {"nothing"}
     if kinds == {"list"}:
         item = definition_of(profile.items) if profile.items else None
@@ -116,7 +120,7 @@ def _is_scalar(profile: Profile | None) -> bool:
 
 
 def _separate_members(profile: Profile | None) -> dict[str, Profile]:
-    """Return the members that get separate fields; empty if the value is stored in one field."""
+    """Return the object members that get a field each; empty if the whole value is stored in one field."""
     if profile is None or profile.opaque or set(profile.kinds) - {"nothing"} != {"object"}:
         return {}
     return profile.keys if all(map(_writable, profile.keys)) else {}
@@ -151,10 +155,10 @@ def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Pro
 
 
 def _members(assignments: FieldAssignments, source: str, profile: Profile) -> tuple[str, dict[str, Profile]]:
-    """Return how a source is split into fields, and the profiles of its members that get a field.
+    """Return how a source is split into fields, and the profiles of those of its members that get a field.
 
-    A source in the names file is split as there, a new source as its data are. ``""`` stands for an object, ``[*]`` for a
-    list of objects.
+    The first result is ``""`` for an object and ``[*]`` for a list of objects. A source with fields in the names file
+    keeps its split; a new source is split by the type of its values.
     """
     items = profile.items
     if any(key.startswith(f"{source}[*]") for key in assignments.fields):
@@ -172,7 +176,7 @@ _ACCEPTS = {"number": ("number", "integer"), "integer": ("integer",), "boolean":
 
 
 def _fits(seen: JsonMapping, assigned: JsonMapping) -> bool:
-    """Return whether an assigned field can hold every value of a type that was seen."""
+    """Return whether an assigned field can store every value of the type ``seen``; both are JSON Schemas."""
     if assigned == STRING:
         return True
     if assigned["type"] == "array":
@@ -183,25 +187,25 @@ def _fits(seen: JsonMapping, assigned: JsonMapping) -> bool:
 
 
 def type_name(definition: JsonMapping) -> str:
-    """Return a type in one to three words, such as ``array of string``."""
+    """Return a JSON Schema type in one to three words, such as ``array of string``."""
     if definition["type"] == "array":
         return f"array of {type_name(definition['items'])}"
     return str(definition.get("format", definition["type"]))
 
 
 def _writable(name: str) -> bool:
-    """Return whether a mapping can write the name; it cannot write an empty one."""
+    """Return whether a mapping can contain the name: it is not empty, and is valid Unicode."""
     return name != "" and name.encode("utf-8", "replace").decode() == name
 
 
 def _escaped(name: str) -> str:
-    """Return a name as a step of a path: dots, brackets, backslashes and ``${`` are escaped."""
+    """Return a property or member name as a step of a mapping's path, with dots, brackets and ``${`` escaped."""
     text = re.sub(r"([.\\\[])", r"\\\1", name)
     return f"\\{text}" if text.startswith("${") else text
 
 
 def _add_field(group: JsonObject, entry: AssignedField, title: str) -> None:
-    """Add a field to a field group at its path, with its parent objects."""
+    """Add a field and its parent objects to a field group, unless the field exists there."""
     here = group["properties"]
     *above, last = entry.field.split(".")
     for step in above:

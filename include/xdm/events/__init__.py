@@ -1,1 +1,1 @@
-"""From lines of the export to events with an ``_id`` and a timestamp, or to rejected lines."""
+"""Parse the lines of an export into events with an ``_id`` and a timestamp, or reject them with a reason."""

@@ -1,4 +1,8 @@
-"""The parser of a block of lines: values if they can be written again as received, otherwise their texts."""
+"""Parse a block of export lines into columns of properties.
+
+The values of an event are decoded if ``msgspec`` encodes them exactly as they were received; otherwise each value is
+kept as its JSON text.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import msgspec
 from include.xdm.convert.values import Value
 from include.xdm.events.event_id import NOT_CONTENT
 from include.xdm.events.exact_lines import ExactLines, ReadEvent
-from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
+from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, has_unique_keys
 from include.xdm.events.shape_writer import whole_objects
 from include.xdm.events.shapes import Properties, by_shape, encode_lines
 
@@ -26,28 +30,32 @@ _raw_decoder = msgspec.json.Decoder(_RawEvent)
 
 
 class ParsedLines(NamedTuple):
-    """Ordinary lines, parsed but not checked, in the order of their shapes; and the places of the other lines."""
+    """The events of a block's ordinary lines, grouped by shape and not checked yet; and the other lines.
 
-    places: list[int]
+    ``line_indexes``: the index of each event's line in the block; ``others``: the indexes of the lines that
+    ``EventParser`` has to parse.
+    """
+
+    line_indexes: list[int]
     events: list[str]
     properties: Properties
-    contents: list[bytes]
-    """For each event the JSON of the properties that count in its content digest, sorted by name."""
-    odd: list[int]
+    content_json: list[bytes]
+    """For each event, the JSON text of the properties that its content digest includes, sorted by name."""
+    others: list[int]
 
     def only(self, chosen: Sequence[bool]) -> ParsedLines:
-        """Return the chosen ones of the ordinary lines."""
+        """Return the events whose flag in ``chosen`` is true; ``others`` is unchanged."""
         return ParsedLines(
-            list(compress(self.places, chosen)),
+            list(compress(self.line_indexes, chosen)),
             list(compress(self.events, chosen)),
             self.properties.only(chosen),
-            list(compress(self.contents, chosen)),
-            self.odd,
+            list(compress(self.content_json, chosen)),
+            self.others,
         )
 
 
 def parse_lines(block: bytes) -> ParsedLines:
-    """Parse whole lines, each ending in a newline and not blank."""
+    """Parse the ordinary lines of a block, and list the others; each line ends in a newline and is not blank."""
     exact = ExactLines(block)
     one = _by_shape(exact, is_raw=False)
     spelled: list[tuple[int, _RawEvent]] = []
@@ -58,19 +66,22 @@ def parse_lines(block: bytes) -> ParsedLines:
         else:
             spelled.append((place, raw))
     if not spelled:
-        return one._replace(odd=odd)
+        return one._replace(others=odd)
     other = _by_shape([spelled], is_raw=True)
     return ParsedLines(
-        one.places + other.places,
+        one.line_indexes + other.line_indexes,
         one.events + other.events,
         one.properties + other.properties,
-        one.contents + other.contents,
+        one.content_json + other.content_json,
         odd,
     )
 
 
 def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool) -> ParsedLines:
-    """Return the events grouped by shape, each with its position among the lines."""
+    """Group events by shape; ``pieces``: batches of events, each event with the index of its line in the block.
+
+    ``is_raw``: whether the values of their properties are JSON texts.
+    """
     places: list[int] = []
     names: list[str] = []
 
@@ -93,14 +104,14 @@ def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool
 
 @lru_cache(2_000)
 def _content_places(names: tuple[str, ...]) -> list[int]:
-    """Return the positions of the properties that are part of a content digest, in the order of their names."""
+    """Return the indexes of the property names that a content digest includes, in alphabetical order of the names."""
     return sorted(
         (place for place, name in enumerate(names) if name not in NOT_CONTENT), key=lambda place: names[place]
     )
 
 
 def _as_received(line: bytes) -> _RawEvent | None:
-    """Return an event with the text of each property."""
+    """Decode a line to an event with the JSON text of each property; return None if ``EventParser`` has to parse it."""
     try:
         found = _raw_decoder.decode(line)
         line.decode()
@@ -108,4 +119,4 @@ def _as_received(line: bytes) -> _RawEvent | None:
         return None
     # One additional level: the depth of an event is that of its properties.
     is_odd = len(line) > LINE_LIMIT_BYTES or deeper_than(line, DEPTH_LIMIT)
-    return found if not is_odd and is_plain(line, found.properties) else None
+    return found if not is_odd and has_unique_keys(line, found.properties) else None

@@ -1,4 +1,4 @@
-"""The reader of a block of lines: ordinary lines together, other lines by ``EventParser``, with the same results."""
+"""Read a block of export lines: ordinary lines many at once, the others by ``EventParser``, with equal results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ _LINES_AT_ONCE = 1000
 
 @dataclass
 class BlockReader:
-    """A reader of blocks of lines of one partition. ``event_parser`` decides and counts; ``log`` receives its evidence."""
+    """A reader of blocks of export lines of one partition.
+
+    ``event_parser``: parses unusual lines, and has the settings and the counts for all lines; ``log``: records the
+    times of live events.
+    """
 
     event_parser: EventParser
     log: EvidenceLog
@@ -59,13 +63,13 @@ class BlockReader:
 
     @cached_property
     def flat(self) -> FlatReader | None:
-        """The reader of flat lines; None if an event's instant depends on more than its time."""
+        """The reader of flat lines; None on a day when the zone's offset changes, where ``time`` may be ambiguous."""
         offset = self._offset_ms
         return None if offset is None else FlatReader(self.event_parser, self.log, *self._time_limits, offset)
 
     def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[JsonObject]]:
-        """Return the same as ``read``, by values and not by places. ``numbers``: of the lines."""
-        parsed, times, odd = self._sort_out_events(parse_lines(block))
+        """Read lines that are not flat; return the same as ``read``. ``numbers``: the line number of each line."""
+        parsed, times, odd = self._ordinary_events(parse_lines(block))
         rows = [self._rows(parsed, times, numbers)] if parsed.events else []
         found, refused = [], []
         lines = block.split(b"\n") if odd else []
@@ -80,23 +84,23 @@ class BlockReader:
             rows.append(EventRows.of(found))
         return rows, refused
 
-    def _sort_out_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
-        """Return the events with an ordinary time in the day, their times, and the places of all other lines."""
+    def _ordinary_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
+        """Return the events with an ordinary time in the day, their times, and the indexes of all other lines."""
         times = _integers(parsed.properties.texts("time"))
         low, high = self._time_limits
         good = [time is not None and low <= time < high for time in times]
         if not all(good):
-            odd = [place for place, is_good in zip(parsed.places, good, strict=True) if not is_good]
-            parsed = parsed.only(good)._replace(odd=[*parsed.odd, *odd])
+            odd = [place for place, is_good in zip(parsed.line_indexes, good, strict=True) if not is_good]
+            parsed = parsed.only(good)._replace(others=[*parsed.others, *odd])
         kept = [time for time, is_good in zip(times, good, strict=True) if time is not None and is_good]
-        return parsed, kept, sorted(parsed.odd)
+        return parsed, kept, sorted(parsed.others)
 
     def _rows(self, parsed: ParsedLines, times: list[int], line_numbers: Sequence[int]) -> EventRows:
         event_parser, events, properties = self.event_parser, parsed.events, parsed.properties
         per_ms = 1 if event_parser.time_in_ms else 1000
         wall_ms = [time * per_ms for time in times]
         seconds = [time // 1000 for time in times] if event_parser.time_in_ms else times
-        numbers = [line_numbers[place] for place in parsed.places]
+        numbers = [line_numbers[place] for place in parsed.line_indexes]
         if self.log.rows < ENOUGH_EVIDENCE:
             self._log_evidence(properties, wall_ms, numbers)
         insert_ids = _strings(properties.texts("$insert_id"))
@@ -104,7 +108,7 @@ class BlockReader:
         ids = event_ids(event_parser.project_id, events, distinct_ids, seconds, insert_ids)
         if not all(insert_ids):
             for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
-                identity = event_parser.identity(
+                identity = event_parser.compute_id(
                     events[n], distinct_ids[n], seconds[n], "", properties.row(n)
                 )
                 ids[n] = bytes.fromhex(identity)
@@ -120,18 +124,18 @@ class BlockReader:
             has_insert_id=list(map(bool, insert_ids)),
             events=events,
             properties=properties,
-            contents=content_digests(events, seconds, parsed.contents),
-            compacted=compaction_keys(events, distinct_ids, insert_ids),
+            content_digests=content_digests(events, seconds, parsed.content_json),
+            compaction_keys=compaction_keys(events, distinct_ids, insert_ids),
         )
 
     def _log_evidence(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
-        """Log live events in the order of their lines."""
+        """Record the times of live events (``is_live``) in ``log``, in the order of their lines."""
         log = self.log
         arrivals = _integers(properties.texts("$mp_api_timestamp_ms"))
         libraries = properties.texts("mp_lib")
         live = [
             (numbers[n], wall_ms[n], arrived, _string(libraries[n]))
-            for first, shape in properties.placed()
+            for first, shape in properties.shapes_with_first_row()
             if is_live(shape.names)
             for n in range(first, first + shape.rows)
             if (arrived := arrivals[n]) is not None
@@ -152,7 +156,7 @@ class BlockReader:
             _integers(properties.texts(name)) for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms")
         )
         for wall, arrival_ms, processed_ms in zip(wall_ms, arrived, processed, strict=True):
-            when = self.event_parser.when(wall, arrival_ms if arrival_ms is not None else processed_ms)
+            when = self.event_parser.instant(wall, arrival_ms if arrival_ms is not None else processed_ms)
             if when.reading is not TimeReading.EXACT:
                 self.event_parser.counts[f"time_{when.reading.value}"] += 1
             found.append(when.milliseconds)
@@ -160,7 +164,7 @@ class BlockReader:
 
     @cached_property
     def _time_limits(self) -> tuple[int, int]:
-        """Return the values of ``time`` that are in the day and not in the future: the first one and the end, exclusive.
+        """The range of ``time`` that is in the day and not in the future: its first value and its end, exclusive.
 
         Both are in the unit of ``time``.
         """
@@ -178,7 +182,7 @@ class BlockReader:
 
     @cached_property
     def _offset_ms(self) -> int | None:
-        """Return the zone's offset if it is the same for the whole day, otherwise None."""
+        """The zone's offset from UTC in milliseconds if it is the same for the whole day, otherwise None."""
         event_parser = self.event_parser
         if event_parser.wall_clock_zone is None:
             return 0
@@ -207,7 +211,7 @@ def _distinct_ids(properties: Properties) -> list[str]:
 
 
 def _integers(column: Sequence[Value]) -> list[int | None]:
-    """Convert each value to an integer as ``integer_of`` does; None for other values."""
+    """Convert each value to an integer as ``integer_of`` does, or to None if it is not an integer."""
     if (
         types_of(column) <= {int, type(None)}
         and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER

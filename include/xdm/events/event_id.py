@@ -1,8 +1,8 @@
-"""The identity of an event: the same ``_id`` in every export of the event.
+"""Compute the ``_id`` of an event, which is the same in every export of the event, by a numbered recipe.
 
-The recipe is a contract: rows that are active in AEP have an ``_id`` of the recipe of their day, and another ``_id``
-for the same event would load the event a second time. So a recipe never changes; a better one gets the next number, and
-a day keeps its first recipe until the day is replaced.
+Rows that are active in AEP have an ``_id`` of the recipe of their day, and another ``_id`` for the same event would
+load the event a second time. So a recipe never changes; a better one gets the next number, and a day keeps its first
+recipe until the day is replaced.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ _NOT_HASHED = MERGE_PROPERTIES | PROCESSING_PROPERTIES | {"time", "$insert_id"}
 
 
 def event_id(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
-    """Return the lower-case hex SHA-256 over Mixpanel's de-duplication key and the project; the same in every recipe.
+    """Return the ``_id`` of an event with ``$insert_id``, the same in every recipe: a SHA-256 in lower-case hex.
 
-    The parts are hashed as a canonical JSON array, so that different keys are always different texts.
-    ``distinct_id`` is the id as ingested, empty if the event has none; ``seconds`` is ``time`` as Mixpanel keeps it.
-    ``$insert_id`` alone is not unique; it is not unique in Adobe's sample, either.
+    The hashed text is a canonical JSON array of the project and Mixpanel's de-duplication key, so that different keys
+    are always different texts. ``$insert_id`` alone is not unique, not even in Adobe's sample. ``distinct_id``: the id
+    as ingested, empty if the event has none; ``seconds``: ``time`` in whole seconds, as Mixpanel stores it.
     """
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},{_quote(insert_id)}]")
 
 
 def event_id_without_insert_id(project_id: int, event: str, properties: Mapping[str, str]) -> str:
-    """Return the ``_id`` of recipe 1 for events without ``$insert_id``: over every property, in any order.
+    """Return the ``_id`` by recipe 1 of an event without ``$insert_id``: a hash of every property, in any order.
 
-    ``properties``: JSON texts by name. An identity merge, and ``time_in_ms``, give the event another ``_id``.
-    Byte-identical events are one event.
+    ``properties``: JSON texts by name. An identity merge, or ``time_in_ms``, changes the ``_id``. Byte-identical events
+    count as one event.
     """
     parts = [project_id, event, sorted(properties.items())]
     return _hash(json.dumps(parts, ensure_ascii=False, separators=(",", ":")))
@@ -60,11 +60,11 @@ def event_id_without_insert_id(project_id: int, event: str, properties: Mapping[
 def event_id_of_content(
     project_id: int, event: str, distinct_id: str, seconds: int, properties: Mapping[str, str]
 ) -> str:
-    """Return the ``_id`` of recipe 2 for events without ``$insert_id``: over what Mixpanel does not rewrite, in any order.
+    """Return the ``_id`` by recipe 2 of an event without ``$insert_id``: a hash of what Mixpanel does not rewrite.
 
-    ``properties`` are JSON texts by name, spelled as Mixpanel spells them; the properties of identity merges,
-    processing metadata and ``time`` do not count. ``distinct_id`` and ``seconds`` are as for ``event_id``. Events that
-    differ only in properties that do not count are one event.
+    ``properties``: JSON texts as received, by name, in any order; the properties of identity merges, processing
+    metadata and ``time`` are not hashed. ``distinct_id``, ``seconds``: as in ``event_id``. Events that differ only in
+    properties that are not hashed count as one event.
     """
     kept = sorted((name, text) for name, text in properties.items() if name not in _NOT_HASHED)
     pairs = ",".join(f"[{_quote(name)},{_quote(text)}]" for name, text in kept)
@@ -72,16 +72,16 @@ def event_id_of_content(
 
 
 NOT_CONTENT = PROCESSING_PROPERTIES | {"time"}
-"""Properties that do not count in a content digest."""
+"""Properties that a content digest does not include."""
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Raw]) -> int:
-    """Return a signed 64-bit number for an event's content as Mixpanel stores it: equal content, equal number.
+    """Return the content digest of an event: a signed 64-bit hash, by which two exports of the event are compared.
 
-    Every property counts, in any order, except processing metadata; ``time`` counts in whole seconds, so that
-    ``time_in_ms`` changes nothing. A merge that rewrites ``distinct_id`` is a change.
+    It includes every property, in any order, except processing metadata; ``time`` in whole seconds, so that
+    ``time_in_ms`` does not change it. An identity merge that rewrites ``distinct_id`` changes it.
     """
     kept = dict(properties)
     for name in NOT_CONTENT:
@@ -97,7 +97,7 @@ def event_ids(
     seconds: Sequence[int],
     insert_ids: Sequence[str],
 ) -> list[bytes]:
-    """Return ``event_id`` of many events, as 32 bytes each."""
+    """Return the ``event_id`` of many events, as 32 bytes each."""
     keys = _lines(zip(repeat(project_id), events, distinct_ids, seconds, insert_ids))
     sha256 = hashlib.sha256
     return [sha256(key).digest() for key in keys]
@@ -106,7 +106,7 @@ def event_ids(
 def compaction_keys(
     events: Sequence[str], distinct_ids: Sequence[str], insert_ids: Sequence[str]
 ) -> list[int]:
-    """Return for each event a number below 2^63 that is equal for events that Mixpanel's compaction merges within a day.
+    """Return for each event a number below 2^63; events that Mixpanel's compaction merges by day have equal numbers.
 
     The numbers are only counted, so checksums are sufficient; unlike Python's hashes they do not depend on the process.
     """
@@ -116,9 +116,9 @@ def compaction_keys(
 
 
 def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes]) -> bytes:
-    """Return ``content_digest`` of many events, 8 bytes each, most significant first.
+    """Return the ``content_digest`` of many events, as 8 bytes each, most significant first.
 
-    ``lines``: for each event the JSON of the properties that count, sorted by name.
+    ``lines``: for each event, the JSON text of the properties that the digest includes, sorted by name.
     """
     blake2b = hashlib.blake2b
     heads = _lines(zip(events, seconds, strict=True))
@@ -128,7 +128,7 @@ def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequen
 
 
 def _lines(values: Iterable[object]) -> list[bytes]:
-    """Return JSON texts of values; ``msgspec`` writes them as ``json`` does without ``ensure_ascii``."""
+    """Return the JSON text of each value; ``msgspec`` encodes them as ``json`` does without ``ensure_ascii``."""
     return _encode_lines(list(values)).split(b"\n")[:-1]
 
 

@@ -1,4 +1,4 @@
-"""The parser of raw export lines: each line becomes an event with its ``_id`` and instant, or a quarantine record."""
+"""Parse export lines individually: each line gives an event with its ``_id`` and instant, or a quarantine record."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _INTEGER = re.compile(rb"-?\d+")
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _ROUND_DOWN = Context(prec=40, rounding=ROUND_FLOOR)
 ENOUGH_EVIDENCE = 20_000
-"""The number of live events of a day that are used as evidence of the project's time convention."""
+"""The maximum number of live events of a day whose times are recorded as evidence of the time convention."""
 
 
 class ParsedEvent(NamedTuple):
-    """One event that can be mapped."""
+    """An event that was parsed from one line, with everything that its row requires."""
 
     line_number: int
     id: bytes
@@ -53,30 +53,39 @@ class ParsedEvent(NamedTuple):
     event: str
     properties: dict[str, msgspec.Raw]
     """The JSON text of each property by name, as received."""
-    content: int
-    """The event's content as a number: ``identity.content_digest``."""
-    compacted: int
-    """``identity.compaction_keys``."""
+    content_digest: int
+    """The digest of the event's content: ``event_id.content_digest``."""
+    compaction_key: int
+    """A number that is equal for events that Mixpanel's compaction merges: ``event_id.compaction_keys``."""
 
 
 class Evidence(Protocol):
-    """Collects the evidence of live events for the project's time convention."""
+    """A recorder of the times of live events, which show the time convention (``mixpanel.time_convention``)."""
 
     @property
     def rows(self) -> int:
         """The number of recorded events."""
 
     def add_event(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
-        """Record an event."""
+        """Record an event's ``time``, its arrival at Mixpanel's API, both in milliseconds, and its ``mp_lib``."""
 
 
 @dataclass
 class EventParser:
-    """A parser of one partition's lines. ``counts``, ``by_event`` and ``evidence`` are updated line by line.
+    """A parser of the lines of one partition, which also counts events while it parses.
 
-    ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.TimeReading``), and ``merged_without_before``: events
-    that a merge has marked without their previous id; they get another ``_id`` than before the merge. ``by_event``:
-    events by name; ``recipe``: of ``_id``.
+    Attributes:
+        project_id: the id of the Mixpanel project, which is part of ``_id``.
+        day: the day of the partition; events of other days are rejected.
+        wall_clock_zone: the zone of the project if ``time`` is a wall-clock time; None if it is UTC.
+        now_ms: the time after which an event is in the future, in milliseconds since 1970.
+        evidence: records the times of the first live events.
+        time_in_ms: whether ``time`` is in milliseconds; otherwise it is in seconds.
+        recipe: the recipe of ``_id``.
+        counts: ``time_fold`` and ``time_gap``: events with a wall-clock time that existed twice or never; and
+            ``merged_without_before``: events that an identity merge has marked without adding their previous id, so
+            that their ``_id`` differs from that before the merge.
+        by_event: the number of events by name.
     """
 
     project_id: int
@@ -91,12 +100,12 @@ class EventParser:
     _warned: set[str] = field(default_factory=set)
 
     def parse(self, lines: Iterable[bytes]) -> Iterator[ParsedEvent | JsonObject]:
-        """Yield events, and for each rejected line a quarantine record ``{step, reason, field, line_number, raw}``."""
+        """Yield for each line its event, or its quarantine record with ``step, reason, field, line_number, raw``."""
         for number, line in enumerate(lines, 1):
             yield self.event(number, line)
 
     def event(self, number: int, line: bytes) -> ParsedEvent | JsonObject:
-        """Return the event of a line, or its quarantine record."""
+        """Parse a line; return its event, or the quarantine record of the line if it is rejected."""
         try:
             return self._event(number, line)
         except RejectedEvent as refused:
@@ -130,9 +139,9 @@ class EventParser:
         wall_ms = self._time_ms(properties.get("time"))
         if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and is_live(properties):
             self.evidence.add_event(wall_ms, arrival_ms, string_of(properties["mp_lib"]))
-        when = self.when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
+        when = self.instant(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
         insert_id, distinct_id = string_of(properties.get("$insert_id")), distinct_id_as_ingested(properties)
-        identity = self.identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
+        identity = self.compute_id(event, distinct_id, wall_ms // 1000, insert_id, properties)
         content = content_digest(event, wall_ms // 1000, properties)
         # Nothing can fail below: a counted event is always returned.
         if when.reading is not TimeReading.EXACT:
@@ -145,11 +154,11 @@ class EventParser:
         )  # fmt: skip
 
     def count_merge(self, names: Collection[str], events: int = 1) -> None:
-        """Count events with these properties if a merge has marked them without their previous id."""
+        """Count ``events`` as ``merged_without_before`` if ``names`` has a merge mark, but not ``BEFORE_MERGE``."""
         if not MERGE_MARKS.isdisjoint(names) and BEFORE_MERGE not in names:
             self.counts["merged_without_before"] += events
 
-    def identity(
+    def compute_id(
         self,
         event: str,
         distinct_id: str,
@@ -166,7 +175,7 @@ class EventParser:
         return event_id_of_content(self.project_id, event, distinct_id, seconds, texts)
 
     def _time_ms(self, value: msgspec.Raw | None) -> int:
-        """Return ``time`` in milliseconds; fractions of a millisecond are rounded down."""
+        """Return ``time`` in milliseconds, rounded down; raise ``RejectedEvent`` if it is not a plausible number."""
         if value is None:
             raise RejectedEvent("time_missing", "time")
         text = bytes(value)
@@ -186,8 +195,11 @@ class EventParser:
         except DecimalException:  # an exponent that decimal rejects, of a number close to 0
             return math.floor(number * factor)
 
-    def when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
-        """Return the instant of an event; raise ``RejectedEvent`` if the instant is not in the day or is in the future."""
+    def instant(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
+        """Return the instant of an event's ``time``; raise ``RejectedEvent`` if it is in another day or in the future.
+
+        ``arrival_ms``: when the event arrived, which decides if the wall-clock time existed twice.
+        """
         try:
             when = event_time(wall_ms, self.wall_clock_zone, arrival_ms)
         except OverflowError:
@@ -200,18 +212,21 @@ class EventParser:
 
 
 def distinct_id_as_ingested(properties: Mapping[str, msgspec.Raw]) -> str:
-    """Return the id under which Mixpanel ingested the event, before any merge; empty if the event has none."""
+    """Return the id under which Mixpanel ingested the event, before any identity merge; empty if the event has none."""
     ids = (string_of(properties.get(name)) for name in (BEFORE_MERGE, "distinct_id"))
     return next((text for text in ids if text.strip()), "")
 
 
 def is_live(names: Collection[str]) -> bool:
-    """Return whether an SDK sent an event with these properties; otherwise it is an import of earlier events."""
+    """Return whether an event is live: its property names show that an SDK sent it when it happened.
+
+    The time of an imported event does not show the time convention of the project.
+    """
     return "mp_lib" in names and "$import" not in names
 
 
 def string_of(value: msgspec.Raw | None) -> str:
-    """Return a property as text: a string's content, a number's digits; empty for null."""
+    """Return the value of a property as text: a string's content, other values as JSON; empty for null and None."""
     if value is None:
         return ""
     raw = bytes(value)
@@ -221,6 +236,6 @@ def string_of(value: msgspec.Raw | None) -> str:
 
 
 def integer_of(value: msgspec.Raw | None) -> int | None:
-    """Return a property as an integer of at most 18 characters, otherwise None."""
+    """Return the value of a property as an integer; None if it is not an integer or has more than 18 characters."""
     raw = bytes(value) if value is not None else b""
     return int(raw) if _INTEGER.fullmatch(raw) and len(raw) < 19 else None

@@ -1,4 +1,4 @@
-"""Parsed events, column by column, and the times of the first events, which show whether ``time`` is UTC."""
+"""Store parsed events column by column, and the times of live events, which show whether ``time`` is UTC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _LONGEST_LIBRARY = 200
 
 @dataclass
 class EventRows:
-    """Events that can be mapped, column by column, in the order of ``properties``; numbers as lists or numpy arrays."""
+    """Parsed events, column by column: each column has one item for each event, in the order of ``properties``.
+
+    The columns correspond to the attributes of ``ParsedEvent``. Columns of numbers are lists or numpy arrays.
+    """
 
     line_numbers: Sequence[int] | Integers
     ids: list[bytes]
@@ -29,16 +32,16 @@ class EventRows:
     has_insert_id: Sequence[bool] | Flags
     events: list[str]
     properties: Properties | FlatProperties
-    contents: bytes
-    """The content digest of each event: 8 bytes, a signed big-endian integer."""
-    compacted: list[int]
+    content_digests: bytes
+    """The content digests of all events: 8 bytes each, a signed big-endian integer."""
+    compaction_keys: list[int]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
     def of(cls, events: Sequence[ParsedEvent]) -> EventRows:
-        """Return the columns of events that were parsed individually, grouped by their property names."""
+        """Return the columns of events that were parsed individually, with equal property names in sequence."""
         properties, order = by_shape([row.properties for row in events], is_raw=True)
         rows = [events[n] for n in order]
         return cls(
@@ -50,20 +53,20 @@ class EventRows:
             has_insert_id=[row.has_insert_id for row in rows],
             events=[row.event for row in rows],
             properties=properties,
-            contents=b"".join(row.content.to_bytes(8, "big", signed=True) for row in rows),
-            compacted=[row.compacted for row in rows],
+            content_digests=b"".join(row.content_digest.to_bytes(8, "big", signed=True) for row in rows),
+            compaction_keys=[row.compaction_key for row in rows],
         )
 
 
 @dataclass
 class EvidenceLog:
-    """The times of the first live events, which show whether ``time`` is UTC or the project's local time.
+    """The recorded times of live events, which show whether ``time`` is UTC or the project's local time.
 
-    The entries have line numbers because another process may read earlier lines.
+    The entries have line numbers, by which those of several processes are put in order.
     """
 
     entries: list[tuple[int, int, int, str]] = field(default_factory=list)
-    """Line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
+    """For each event its line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
     line_number: int = 0
 
     @property

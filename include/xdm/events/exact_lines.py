@@ -1,8 +1,8 @@
-r"""The reader of lines that are written again exactly as they were received, many lines at once.
+r"""Decode many lines at once, and find those that ``msgspec`` encodes again exactly as they were received.
 
-Values are parsed, and written again where their text is needed. The result is exact if the written event is as long as
-the received one: every other spelling of a value is longer than that of ``msgspec``, and a duplicate key, a member that
-is not read and white space make a line longer. The only exception of equal length is ``\\u001f`` and ``\\u001F``.
+The values of these lines can be decoded, because their texts can be restored. A line is exact if the encoded event is
+as long as the line: every other spelling of a value is longer than that of ``msgspec``, and a duplicate key, a member
+that is not read and white space make a line longer. The only exception of equal length is ``\\u001f`` and ``\\u001F``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _decoder: msgspec.json.Decoder[ReadEvent] = msgspec.json.Decoder(_Event, float_h
 
 
 class ReadEvent(Protocol):
-    """A parsed event."""
+    """An event as ``msgspec`` decodes it from a line."""
 
     @property
     def event(self) -> str:
@@ -39,18 +39,21 @@ class ReadEvent(Protocol):
 
     @property
     def properties(self) -> Mapping[str, Value]:
-        """The properties of the event by name."""
+        """The values of the properties, or their JSON texts, by name."""
 
 
 class ExactLines:
-    """Events that are written again as received, with their places; and ``others``, filled during iteration."""
+    """An iterable of the events in a block whose lines ``msgspec`` encodes again exactly as received.
+
+    ``others``: the other lines with their indexes in the block; complete after the iteration.
+    """
 
     def __init__(self, block: bytes) -> None:
         self._block = block
         self.others: list[tuple[int, bytes]] = []
 
     def __iter__(self) -> Iterator[Iterable[tuple[int, ReadEvent]]]:
-        """Yield batches of events, each event with the index of its line in the block."""
+        """Yield batches of exact events, each event with the index of its line in the block."""
         import numpy as np
 
         block = self._block
@@ -90,7 +93,7 @@ class ExactLines:
 
 
 def _rewritten(piece: bytes) -> tuple[list[ReadEvent], bytes]:
-    """Decode lines; return the events and their re-encoded text, or ``([], b"")`` if a line cannot be decoded."""
+    """Decode lines; return the events and the text that encodes them, or ``([], b"")`` if a line is invalid."""
     try:
         found = _decoder.decode_lines(piece)
         return found, encode_lines(found)
@@ -99,7 +102,10 @@ def _rewritten(piece: bytes) -> tuple[list[ReadEvent], bytes]:
 
 
 def _lines_to_check(block: bytes, characters: npt.NDArray[np.uint8], ends: npt.NDArray[np.intp]) -> set[int]:
-    r"""Return the lines that may nest too deep, or have a ``\u``: ``\u001F`` would be written again as ``\u001f``."""
+    r"""Return the indexes of lines that may nest too deep, or have a ``\u``: ``\u001F`` would be encoded as ``\u001f``.
+
+    ``characters``: the bytes of ``block``; ``ends``: the positions of its newlines.
+    """
     import numpy as np
 
     found: set[int] = set()
@@ -116,7 +122,7 @@ def _lines_to_check(block: bytes, characters: npt.NDArray[np.uint8], ends: npt.N
 
 # Not optional: the caller omits the places of None with compress, which a type checker does not follow.
 def _event_if_exact(line: bytes) -> Any:
-    """Return the event of a line if encoding the event reproduces the line exactly, otherwise None."""
+    """Return the event of a line if the encoded event is equal to the line, otherwise None."""
     try:
         found = _decoder.decode(line)
         if len(encode(found)) != len(line) or b"\\u" in line or len(line) > LINE_LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""The events of flat lines: ``_id``, instant, and the other inputs of a row, many events at once."""
+"""Compute ``_id``, instant and the other inputs of a row for the events of flat lines, many events at once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _SPACE = 32
 
 @dataclass
 class FlatReader:
-    """A reader of a block's ordinary lines, with the results of ``EventParser``.
+    """A reader of the flat lines of a block (``flat_lines``), with the same results as ``EventParser``.
 
-    Counts go to ``event_parser``, evidence to ``log``. ``low``, ``high``: the values of ``time`` in the day, from
-    ``low`` and below ``high``; ``offset_ms``: the offset of the project's clock.
+    ``event_parser``: has the settings, and receives the counts; ``log``: records the times of live events; ``low``,
+    ``high``: ``time`` has to be at least ``low`` and below ``high``; ``offset_ms``: the wall-clock time's offset from
+    UTC.
     """
 
     event_parser: EventParser
@@ -40,7 +41,7 @@ class FlatReader:
     offset_ms: int
 
     def read(self, block: bytes, first_line: int) -> tuple[EventRows, Integers] | None:
-        """Return the events of ordinary lines and the ascending indexes of these lines; None if no line is ordinary."""
+        """Return the events of flat lines with ordinary times and ids, and the indexes of these lines; or None."""
         lines = find_flat_lines(block)
         if lines is None:
             return None
@@ -51,17 +52,17 @@ class FlatReader:
         if not ordinary.all():
             lines = lines.only(ordinary)
             properties = FlatProperties(lines)
-        return self._rows(properties, first_line), lines.places
+        return self._rows(properties, first_line), lines.line_indexes
 
     def _rows(self, properties: FlatProperties, first_line: int) -> EventRows:
         import pyarrow as pa
 
         lines = properties.lines
         members = lines.members
-        time = members.number[properties.place_of("time")]
+        time = members.number[properties.member_index("time")]
         per_ms = 1 if self.event_parser.time_in_ms else 1000
         wall_ms, seconds = time * per_ms, time * per_ms // 1000
-        line_numbers = lines.places + first_line
+        line_numbers = lines.line_indexes + first_line
         if self.log.rows < ENOUGH_EVIDENCE:
             self._log_evidence(properties, wall_ms, line_numbers)
         self._count_merges(properties)
@@ -81,8 +82,8 @@ class FlatReader:
             has_insert_id=keys.has_insert_id,
             events=events,
             properties=properties,
-            contents=_contents(properties, names, digits),
-            compacted=keys.compaction(),
+            content_digests=_contents(properties, names, digits),
+            compaction_keys=keys.compaction(),
         )
 
     def _ids(
@@ -91,16 +92,16 @@ class FlatReader:
         ids = keys.ids()
         for row in (~keys.has_insert_id).nonzero()[0].tolist():
             texts = properties.row(row)
-            identity = self.event_parser.identity(
+            identity = self.event_parser.compute_id(
                 events[row], distinct_id_as_ingested(texts), int(seconds[row]), "", texts
             )
             ids[row] = bytes.fromhex(identity)
         return ids
 
     def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Flags:
-        """Return for each line whether its time is a whole number in the day, and its ids are texts or whole numbers."""
+        """Return for each line whether its time is an integer in the day, and its ids are strings or integers."""
         members = lines.members
-        time, insert = properties.place_of("time"), properties.place_of("$insert_id")
+        time, insert = properties.member_index("time"), properties.member_index("$insert_id")
         value = members.number[time]
         good: Flags = (
             (time >= 0) & (members.kind[time] == INTEGER) & (self.low <= value) & (value < self.high)
@@ -108,7 +109,7 @@ class FlatReader:
         good &= (insert < 0) | _is_nothing(members, insert) | _are_ids(members, insert)
         for name in ("distinct_id", BEFORE_MERGE):
             if name in properties:
-                place = properties.place_of(name)
+                place = properties.member_index(name)
                 good &= (place < 0) | _is_nothing(members, place) | _is_plain_id(lines, place)
         return good
 
@@ -117,8 +118,8 @@ class FlatReader:
         if "mp_lib" not in properties:
             return
         members, log = properties.lines.members, self.log
-        library, arrival = properties.place_of("mp_lib"), properties.place_of("$mp_api_timestamp_ms")
-        live = (library >= 0) & (properties.place_of("$import") < 0)
+        library, arrival = properties.member_index("mp_lib"), properties.member_index("$mp_api_timestamp_ms")
+        live = (library >= 0) & (properties.member_index("$import") < 0)
         live &= (arrival >= 0) & (members.kind[arrival] == INTEGER)
         rows = live.nonzero()[0][: ENOUGH_EVIDENCE - log.rows]
         texts = properties.raw(members.only(library[rows]))
@@ -128,17 +129,17 @@ class FlatReader:
             log.add_event(wall, arrived, string_of(text))
 
     def _count_merges(self, properties: FlatProperties) -> None:
-        """Count merges as ``EventParser.count_merge`` does."""
-        marks = [properties.place_of(name) >= 0 for name in MERGE_MARKS if name in properties]
+        """Count events with an identity merge as ``EventParser.count_merge`` does."""
+        marks = [properties.member_index(name) >= 0 for name in MERGE_MARKS if name in properties]
         if marks:
             merged = marks[0] | marks[-1]
-            count = int((merged & (properties.place_of(BEFORE_MERGE) < 0)).sum())
+            count = int((merged & (properties.member_index(BEFORE_MERGE) < 0)).sum())
             if count:
                 self.event_parser.counts["merged_without_before"] += count
 
 
 def _are_ids(members: Members, place: Integers) -> Flags:
-    """Return for each member at ``place`` whether its value is an integer or a non-empty string."""
+    """Return for each member at an index in ``place`` whether its value is an integer or a non-empty string."""
     kind = members.kind[place]
     found: Flags = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
     found |= kind == INTEGER
@@ -153,7 +154,7 @@ def _is_nothing(members: Members, place: Integers) -> Flags:
 
 
 def _is_plain_id(lines: FlatLines, place: Integers) -> Flags:
-    """Return whether values are whole numbers, or texts whose first character shows that they are not blank."""
+    """Return whether each value is an integer, or a string whose first character shows that it is not blank."""
     import numpy as np
 
     members = lines.members
@@ -166,13 +167,13 @@ def _is_plain_id(lines: FlatLines, place: Integers) -> Flags:
 def _processed(properties: FlatProperties) -> Integers:
     import numpy as np
 
-    place = properties.place_of("mp_processing_time_ms")
+    place = properties.member_index("mp_processing_time_ms")
     members = properties.lines.members
     return np.where((place >= 0) & (members.kind[place] == INTEGER), members.number[place], 0)
 
 
 class _Keys:
-    """The JSON texts that ``identity.event_ids`` hashes, and the inputs of ``compaction_keys``."""
+    """The texts from which ``_id`` and compaction key of each event are hashed (``event_ids``, ``compaction_keys``)."""
 
     def __init__(
         self, project_id: int, properties: FlatProperties, events: pa.Array, seconds: pa.Array
@@ -181,11 +182,11 @@ class _Keys:
         import pyarrow.compute as pc
 
         members = properties.lines.members
-        distinct = properties.place_of("distinct_id")
+        distinct = properties.member_index("distinct_id")
         if BEFORE_MERGE in properties:
-            before = properties.place_of(BEFORE_MERGE)
+            before = properties.member_index(BEFORE_MERGE)
             distinct = np.where((before >= 0) & ~_is_nothing(members, before), before, distinct)
-        insert = properties.place_of("$insert_id")
+        insert = properties.member_index("$insert_id")
         self.has_insert_id = (insert >= 0) & ~_is_nothing(members, insert)
         ids = _contents_of(properties, distinct, (distinct >= 0) & ~_is_nothing(members, distinct))
         inserts = _contents_of(properties, insert, self.has_insert_id)
@@ -198,12 +199,12 @@ class _Keys:
         self._inserts = pc.binary_length(inserts)
 
     def ids(self) -> list[bytes]:
-        """Return the ``_id`` of each event as 32 bytes."""
+        """Return the ``_id`` of each event as 32 bytes; it is valid only for events with ``$insert_id``."""
         sha256 = hashlib.sha256
         return [sha256(key).digest() for key in self._keys]
 
     def compaction(self) -> list[int]:
-        """Return for each event a number that is equal for events that Mixpanel's compaction may merge (``compaction_keys``)."""
+        """Return the compaction key of each event, as ``compaction_keys`` does."""
         begin = len(self._head)
         event, distinct = (each.to_numpy() for each in self._event_and_id)
         ends = (begin + event + distinct + 5).tolist()
@@ -215,13 +216,13 @@ class _Keys:
 
 
 def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -> bytes:
-    """Return the digest of each event's content (``content_digests``)."""
+    """Return the content digests of all events, as ``content_digests`` does."""
     import numpy as np
     import pyarrow.compute as pc
 
     members = properties.lines.members
-    kept = sorted(name for name in properties.places if name not in NOT_CONTENT)
-    by_name = np.concatenate([np.empty(0, np.int64), *(properties.places[name] for name in kept)])
+    kept = sorted(name for name in properties.members_by_name if name not in NOT_CONTENT)
+    by_name = np.concatenate([np.empty(0, np.int64), *(properties.members_by_name[name] for name in kept)])
     row = members.row[by_name]
     order = by_name[np.argsort(row.astype(np.uint16) if properties.rows < 2**16 else row, kind="stable")]
     bodies = pc.fill_null(properties.bodies(order), "}")
@@ -231,10 +232,10 @@ def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -
 
 
 def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -> pa.Array:
-    """Return the value of the member at ``place`` for each event as an Arrow array of texts, "" where none exists."""
+    """Return for each event the value of the member at index ``place`` as text, or "" if ``is_there`` is false."""
     import pyarrow.compute as pc
 
-    texts = properties.contents[0]
+    texts = properties.value_texts[0]
     if is_there.all():
         return texts.take(numbers(2 * place))
     return pc.fill_null(texts.take(numbers(2 * place, is_there)), "")

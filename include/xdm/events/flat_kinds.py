@@ -1,4 +1,4 @@
-"""Determine the kinds of values in flat lines, and the values of whole numbers."""
+"""Determine the kinds of JSON values in flat lines (``flat_lines``), and parse integers, many values at once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LONGEST_NUMBER = 18
 
 
 def bare_values(data: bytes, starts: Integers, stops: Integers) -> tuple[npt.NDArray[np.uint8], Integers]:
-    """Return the kinds of values that are not strings, and the 64-bit integers of ``INTEGER`` values.
+    """Return the kind of each value that is not a string, and its number if it is an ``INTEGER``, otherwise 0.
 
-    ``starts``, ``stops``: ascending offsets of the values in ``data``, none of them empty; 16 bytes precede each
-    stop.
+    ``starts``, ``stops``: ascending offsets of the values in ``data``; no value is empty, and at least 16 bytes precede
+    each stop.
     """
     import numpy as np
 
@@ -40,7 +40,7 @@ def bare_values(data: bytes, starts: Integers, stops: Integers) -> tuple[npt.NDA
 
 
 def _short_numbers(data: bytes, starts: Integers, stops: Integers) -> tuple[Flags, Integers]:
-    """Return which values are whole numbers of at most 16 digits without a sign, and the numbers."""
+    """Return for each value whether it is an integer of at most 16 digits without a sign, and the number."""
     import numpy as np
 
     words = np.ndarray(len(data) - 7, "<u8", data, 0, (1,))  # the eight bytes from each place on
@@ -58,10 +58,10 @@ _HIGH_BYTES = [((1 << 8 * count) - 1) << 8 * (8 - count) for count in range(9)]
 
 
 def _digits(words: npt.NDArray[np.uint64], counts: Integers) -> tuple[Flags, Integers]:
-    """Return for each 8-byte word whether its last ``counts`` bytes are decimal digits, and the number that they spell.
+    """Return for each 8-byte word whether its last ``counts`` bytes are decimal digits, and the number that they form.
 
-    ``words``: eight characters each, the last one in the highest byte; all are handled at once. First, each byte becomes
-    the number of two digits, then the four numbers are added (Daniel Lemire: parsing eight digits).
+    ``words``: eight characters each, the last one in the highest byte. All words are converted at once: digits are
+    combined to numbers of two digits, and these four numbers are added (Daniel Lemire: parsing eight digits).
     """
     import numpy as np
 
@@ -79,7 +79,7 @@ _FRACTION = re.compile(r"(?:0|-?[1-9][0-9]*)\.[0-9]+")
 
 
 def _kind_of(text: str) -> int:
-    """Return the kind of a value; ``-0`` and ``-0.0`` keep their sign only as texts, and have no kind."""
+    """Return the kind of a value that is not a string; ``UNKNOWN`` for ``-0`` and ``-0.0``, whose sign may be lost."""
     if (word := _WORDS.get(text)) is not None:
         return word
     if len(text) > _LONGEST_NUMBER:

@@ -1,4 +1,4 @@
-"""The finder of values in a block of lines: numpy finds where they begin and end, without parsing each value.
+"""Find the positions of the values in flat lines with numpy, without parsing each value.
 
 A line is *flat* if it is written as Mixpanel writes an event without arrays and objects: ``event`` first, no white
 space, numbers of at most 18 digits without an exponent, and only those escapes that JSON requires. Between the quotes
@@ -30,11 +30,11 @@ _ESCAPES = b'"\\bfnrt'
 
 @dataclass(frozen=True)
 class Members:
-    """The properties of some flat lines, in their order: each is ``"name":value`` in ``FlatLines.data``.
+    """The positions of the members ``"name":value`` of the properties in flat lines, one array item for each member.
 
-    ``row``: the place of its line among the flat lines; ``name``: a number in ``FlatLines.names``; ``first``: the place
-    of its name's quote; ``start``, ``stop``: its value with quotes; ``kind``; ``number``: the value of an ``INTEGER``;
-    ``escaped``: whether a text has escapes. All are numpy arrays of one length.
+    ``row``: the index of its line in ``FlatLines``; ``name``: the index of its name in ``FlatLines.names``; ``first``:
+    the offset of its name's quote; ``start``, ``stop``: the offsets of its value with quotes; ``kind``: see
+    ``flat_kinds``; ``number``: the value of an ``INTEGER``; ``escaped``: whether a string has escapes.
     """
 
     row: Integers
@@ -53,14 +53,15 @@ class Members:
 
 @dataclass(frozen=True)
 class FlatLines:
-    """The flat lines of a block.
+    """The flat lines of a block (``data``), with the offsets of their values.
 
-    ``places``: of the flat lines among the lines of ``data``; ``event_starts``, ``event_ends``: of the names of their
-    events, without quotes; ``names``: of properties; ``by_name``: the places of ``members``, ascending for each name.
+    ``line_indexes``: the indexes of these lines in the block; ``event_starts``, ``event_ends``: the offsets of the
+    events' names without quotes; ``names``: the names of all properties; ``by_name``: the indexes of ``members``, by
+    name.
     """
 
     data: bytes
-    places: Integers
+    line_indexes: Integers
     event_starts: Integers
     event_ends: Integers
     names: list[str]
@@ -76,19 +77,19 @@ class FlatLines:
         members.row[:] = (np.cumsum(chosen) - 1)[members.row]
         by_name = (np.cumsum(kept) - 1)[self.by_name[kept[self.by_name]]]
         events = self.event_starts[chosen], self.event_ends[chosen]
-        return FlatLines(self.data, self.places[chosen], *events, self.names, members, by_name)
+        return FlatLines(self.data, self.line_indexes[chosen], *events, self.names, members, by_name)
 
 
 def find_flat_lines(data: bytes) -> FlatLines | None:
-    """Return the flat lines of a block, or None if no line is flat. ``data``: whole lines, each ending in a newline."""
+    """Return the flat lines of a block, or None if no line is flat. ``data``: lines that each end in a newline."""
     return _Finder(data).find() if is_utf8(data) else None
 
 
 class _Finder:
-    """The search for flat lines.
+    """The search for the flat lines of a block, which ``find`` returns.
 
-    ``chars``: the bytes; ``starts``, ``ends``: of the lines; ``good``: by line whether it can be flat. Places are
-    numpy's native integers: others would be converted at each use as an index.
+    ``chars``: the bytes; ``starts``, ``ends``: the offsets of the lines; ``good``: for each line whether it may be
+    flat. Offsets are numpy's native integers: others would be converted at each use as an index.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -122,7 +123,7 @@ class _Finder:
         return self._lines(quotes[0::2].copy(), quotes[1::2].copy(), counts // 2, escapes)
 
     def _quotes(self) -> tuple[Integers, Integers]:
-        """Return the places of quotes that begin or end a string, and of backslashes; mark unclear lines as not good."""
+        """Return the offsets of strings' quotes, and of backslashes; mark lines with unusual escapes as not flat."""
         import numpy as np
 
         chars = self.chars
@@ -144,9 +145,9 @@ class _Finder:
         self.good[np.searchsorted(self.ends, places)] = False
 
     def _begins_well(self, event_ends: Integers) -> Flags:
-        """Return whether good lines begin as events do, up to their first property's name.
+        """Return for each good line whether it begins as Mixpanel writes an event, up to its first property's name.
 
-        ``event_ends``: the fourth quotes.
+        ``event_ends``: the offset of its fourth quote, which ends the event's name.
         """
         import numpy as np
 
@@ -161,10 +162,10 @@ class _Finder:
     def _lines(
         self, opening: Integers, closing: Integers, strings: Integers, escapes: Integers
     ) -> FlatLines | None:
-        """Return the flat lines of the good lines, or None.
+        """Check the members of the good lines; return the flat lines, or None if no line is flat.
 
-        ``opening``, ``closing``: quotes of the good lines; ``strings``: how many strings each of them has; ``escapes``:
-        places of backslashes.
+        ``opening``, ``closing``: the offsets of the quotes around strings in good lines; ``strings``: the number of
+        strings in each good line; ``escapes``: the offsets of backslashes.
         """
         import numpy as np
 
@@ -213,10 +214,11 @@ class _Finder:
         nexts: Integers,
         found: Flags,
     ) -> tuple[Flags, Flags, Integers]:
-        """Return whether members are well formed, whether their values are texts, and where these end.
+        """Return for each member whether it is well formed, whether its value is a string, and where its value ends.
 
-        ``closing``: the last quotes of strings; ``names``: which strings are names; ``first``, ``end``: their quotes;
-        ``last``: places of the last members of the lines ``found``; ``nexts``: the first strings after each line.
+        ``closing``: the offsets of strings' last quotes; ``names``: the indexes of strings that are names; ``first``,
+        ``end``: the offsets of their quotes; ``last``: the index of the last member of each line in ``found``;
+        ``nexts``: the index of the first string after each line.
         """
         import numpy as np
 
@@ -238,7 +240,7 @@ class _Finder:
     def _kinds(
         self, start: Integers, stop: Integers, is_text: Flags, good: Flags
     ) -> tuple[npt.NDArray[np.uint8], Integers]:
-        """Return the kinds of values and the values of ``INTEGER``; mark members without a kind as not ``good``."""
+        """Return the kind of each value, and its number if it is an ``INTEGER``; mark ``UNKNOWN`` ones as not good."""
         import numpy as np
 
         kind = np.zeros(len(start), np.uint8)  # TEXT
@@ -253,6 +255,6 @@ class _Finder:
 
 
 def _index_texts(data: bytes, starts: Integers, stops: Integers) -> tuple[Integers, list[str]]:
-    """Return for each text its index in the list of distinct texts, and the list of distinct texts."""
+    """Return the index of each text in the list of distinct texts, and this list."""
     found = gather_texts(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

@@ -1,4 +1,4 @@
-"""The properties of flat lines (``flat_lines``), with the methods of ``shapes.Properties`` and as Arrow columns."""
+"""Read the properties of flat lines (``flat_lines``), with the methods of ``shapes.Properties`` or as Arrow columns."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _COMMA, _CLOSING = b",}"
 
 
 class FlatProperties:
-    """The properties of the events of some flat lines."""
+    """The properties of the events in flat lines; "members" are the single properties of all events (``Members``)."""
 
     def __init__(self, lines: FlatLines) -> None:
         self.lines = lines
-        self.rows = len(lines.places)
+        self.rows = len(lines.line_indexes)
 
     @cached_property
-    def places(self) -> dict[str, Integers]:
-        """The ascending indexes of the members with each property name."""
+    def members_by_name(self) -> dict[str, Integers]:
+        """By property name, the ascending indexes of its members."""
         import numpy as np
 
         counts = np.bincount(self.lines.members.name, minlength=len(self.lines.names))
@@ -39,10 +39,10 @@ class FlatProperties:
         return {name: part for name, part in zip(self.lines.names, parts, strict=True) if len(part)}
 
     @cached_property
-    def contents(self) -> tuple[pa.Array, Integers]:
-        """An Arrow array of the members' values, and the lengths of these values.
+    def value_texts(self) -> tuple[pa.Array, Integers]:
+        """The values of all members as texts in an Arrow array, and the lengths of these texts.
 
-        Element 2n is the value of member n, without the quotes of a string.
+        Element 2n of the array is the value of member n, without the quotes of a string; odd elements have no meaning.
         """
         members = self.lines.members
         is_text = members.kind == TEXT
@@ -51,15 +51,15 @@ class FlatProperties:
 
     def __contains__(self, name: object) -> bool:
         """Return whether at least one event has the property."""
-        return name in self.places
+        return name in self.members_by_name
 
-    def place_of(self, name: str) -> Integers:
-        """Return for each event the index of the property in the members; -1 for an event without the property."""
+    def member_index(self, name: str) -> Integers:
+        """Return for each event the index of the property's member; -1 for an event without the property."""
         import numpy as np
 
         found = np.full(self.rows, -1)
         if name in self:
-            places = self.places[name]
+            places = self.members_by_name[name]
             found[self.lines.members.row[places]] = places
         return found
 
@@ -76,7 +76,7 @@ class FlatProperties:
     ) -> list[Value]:
         found: list[Value] = [None] * self.rows
         if name in self:
-            members = self.lines.members.only(self.places[name])
+            members = self.lines.members.only(self.members_by_name[name])
             texts = self.raw(members)
             for row, value in zip(members.row.tolist(), made(texts), strict=True):
                 found[row] = value
@@ -90,10 +90,10 @@ class FlatProperties:
 
     def has(self, name: str) -> list[bool]:
         """Return for each event whether the property exists, even with the value null."""
-        return [place >= 0 for place in self.place_of(name).tolist()]
+        return [place >= 0 for place in self.member_index(name).tolist()]
 
     def objects(self) -> list[dict[str, Value]]:
-        """Return an object for each event, which ``msgspec`` writes as it was received."""
+        """Return the properties of each event as an object that ``msgspec`` encodes as it was received."""
         found: list[dict[str, Value]] = [{} for _ in range(self.rows)]
         members, names = self.lines.members, self.lines.names
         rows, numbers_of = members.row.tolist(), members.name.tolist()
@@ -102,7 +102,7 @@ class FlatProperties:
         return found
 
     def row(self, number: int) -> dict[str, msgspec.Raw]:
-        """Return the JSON texts of one event's properties, as received."""
+        """Return the JSON texts of one event's properties by name, as received."""
         import numpy as np
 
         first, last = np.searchsorted(self.lines.members.row, [number, number + 1])
@@ -110,17 +110,17 @@ class FlatProperties:
         names = (self.lines.names[n] for n in members.name.tolist())
         return dict(zip(names, self.raw(members), strict=True))
 
-    def only_texts(self, name: str) -> bool:
-        """Return whether all values of a property are texts or null."""
+    def is_text(self, name: str) -> bool:
+        """Return whether all values of a property are strings or null."""
         if name not in self:
             return True
-        kinds = self.lines.members.kind[self.places[name]]
+        kinds = self.lines.members.kind[self.members_by_name[name]]
         return bool(((kinds == TEXT) | (kinds == NULL)).all())
 
     def bodies(self, order: Integers) -> pa.Array:
-        """Return the members at the places of ``order`` as text for each event; null without members.
+        """Return for each event some of its properties as the end of a JSON object: ``"name":value,"name":value}``.
 
-        The text is ``"name":value,"name":value}``. ``order``: the members of each event together, events ascending.
+        ``order``: the indexes of the members, sorted by event. The text of an event without members is null.
         """
         import numpy as np
         import pyarrow as pa
@@ -131,7 +131,7 @@ class FlatProperties:
             return pa.nulls(self.rows, pa.string())
         texts = pieces(self.lines.data, members.first, members.stop + 1).take(numbers(2 * order))
         ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
-        chars = np.frombuffer(texts.buffers()[2], np.uint8)  # only this function has them
+        chars = np.frombuffer(texts.buffers()[2], np.uint8)  # take's own copy, so writable
         chars[ends[1:] - 1] = _COMMA
         bounds = np.append(np.int32(0), ends[np.cumsum(counts)])
         there = counts > 0
@@ -140,16 +140,17 @@ class FlatProperties:
         return pa.StringArray.from_buffers(self.rows, pa.py_buffer(bounds), pa.py_buffer(chars), valid)
 
     def unmapped(self, whole: Collection[str]) -> tuple[pa.Array, dict[str, int]]:
-        """Return the unmapped JSON of each event, as received, and how many events have each unmapped property.
+        """Return the unmapped properties of each event as JSON text, and the number of events by unmapped property.
 
-        The JSON has the properties that are not in ``whole``, without nulls and empty texts; it is null if empty.
+        Unmapped are the properties that are not in ``whole``; nulls and empty strings are left out. The text is null
+        for an event without unmapped properties.
         """
         import numpy as np
         import pyarrow.compute as pc
 
         members, names = self.lines.members, self.lines.names
         is_kept = np.array([name not in whole for name in names])[members.name]
-        is_kept &= (members.kind != NULL) & (self.contents[1] > 0)
+        is_kept &= (members.kind != NULL) & (self.value_texts[1] > 0)
         order = np.flatnonzero(is_kept)
         counts = np.bincount(members.name[order], minlength=len(names)).tolist()
         found = {name: count for name, count in zip(names, counts, strict=True) if count}

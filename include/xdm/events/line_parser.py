@@ -1,4 +1,4 @@
-"""The parser of an exported line: it returns the event's name and properties, or rejects the line with a reason."""
+"""Parse one line of an export into the event's name and properties, or reject the line with a reason."""
 
 from __future__ import annotations
 
@@ -31,16 +31,19 @@ REASONS = {
     "unexpected_error": "this program failed to process it; the task's log names the error",
     "no_identity": "it has no distinct_id (outputs of earlier versions)",
 }
-"""The reason why an event cannot be mapped, as a sentence for the report."""
+"""The reasons to reject a line, each with the text that the report shows."""
 INVALID_AS_SENT = frozenset({
     "time_missing", "time_is_not_a_number", "time_out_of_range", "row_too_large", "not_utf8", "not_json", "not_an_event",
     "nested_too_deep", "duplicate_key",
 })  # fmt: skip
-"""The reasons that no setting and no mapping can change: Mixpanel returns the line like this."""
+"""The reasons that lie in the line as Mixpanel returns it, so that no setting and no mapping can change them."""
 
 
 class RejectedEvent(Exception):
-    """The reason why a line is quarantined."""
+    """A line cannot become an event and is quarantined.
+
+    ``reason``: a key of ``REASONS``; ``field_name``: the invalid field of the event, or "".
+    """
 
     def __init__(self, reason: str, field_name: str = "") -> None:
         super().__init__(reason)
@@ -58,10 +61,10 @@ _decode_properties = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
-    """Return an event's name, and the JSON text of each property by name.
+    """Parse a line; return the event's name, and the JSON text of each property by name.
 
     Raises:
-        RejectedEvent: the line is not an event, or is ambiguous.
+        RejectedEvent: the line is not an event, or is ambiguous because of a duplicate key.
     """
     if len(line) > LINE_LIMIT_BYTES:
         raise RejectedEvent("row_too_large")
@@ -83,17 +86,17 @@ def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
         properties = _decode_properties(raw)
     except msgspec.DecodeError:
         raise RejectedEvent("not_an_event", "properties") from None
-    if not is_plain(line, properties):
-        _refuse_double_keys(line)
+    if not has_unique_keys(line, properties):
+        _reject_duplicate_keys(line)
     return parsed.event, properties
 
 
-def is_plain(line: bytes, properties: dict[str, msgspec.Raw]) -> bool:
+def has_unique_keys(line: bytes, properties: dict[str, msgspec.Raw]) -> bool:
     """Return whether it is certain, without parsing the line again, that the line has no duplicate key.
 
-    Every key is followed by ``":`` unless white space is between; other ``":`` are inside strings, after a backslash,
-    or belong to keys of nested values. If the sum differs, or a nested value does not have the length of its compact
-    form, the line must be parsed.
+    Every key is followed by ``":``, unless there is white space between the two characters. Other ``":`` are inside
+    strings, after a backslash, or belong to keys of nested values. If their number differs from the number of keys, or
+    a nested value is longer than its compact form, it is not certain.
     """
     if any(space in line for space in _SPACES) and _SPACED.search(line):
         return False
@@ -114,7 +117,7 @@ _encode_nested = msgspec.json.Encoder().encode
 
 
 def _is_compact(body: bytes) -> bool:
-    """Return whether a nested value is as long as its JSON written again; it is longer if parsing dropped a duplicate key."""
+    """Return whether a nested value is as long as its compact JSON; it is longer if decoding drops a duplicate key."""
     if body.count(b'":') < 2:
         return True
     try:
@@ -124,7 +127,7 @@ def _is_compact(body: bytes) -> bool:
 
 
 def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> JsonObject:
-    """Return the quarantine record of a rejected line: its reason, and the line for a later repeat."""
+    """Return the quarantine record of a rejected line: the reason, and the line itself, as text if it is UTF-8."""
     record: JsonObject = {
         "step": "transform",
         "reason": refused.reason,
@@ -139,7 +142,7 @@ def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> JsonO
 
 
 def deeper_than(raw: bytes, limit: int) -> bool:
-    """Return whether brackets outside strings nest deeper than ``limit`` levels."""
+    """Return whether the arrays and objects of a JSON text nest deeper than ``limit`` levels."""
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
     depth = 0
@@ -151,7 +154,7 @@ def deeper_than(raw: bytes, limit: int) -> bool:
     return False
 
 
-def _refuse_double_keys(line: bytes) -> None:
+def _reject_duplicate_keys(line: bytes) -> None:
     """Reject a line with a duplicate key at any depth, because a parser keeps only one of the values."""
     try:
         json.loads(line, object_pairs_hook=_pairs_without_duplicates, parse_int=str, parse_float=str)

@@ -1,4 +1,4 @@
-"""The person of a raw line: the user ids and device ids in Mixpanel's properties, without placeholders."""
+"""Read the ids of a person from an export line: user ids and device ids in Mixpanel's properties, no placeholders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMESPACE = "MixpanelUser"
 
 
 class PersonIds(NamedTuple):
-    """The ids of an event. A value that is a device id of the event is not one of its ``users``."""
+    """The user ids and device ids of an event; an id that is in ``devices`` is not in ``users``."""
 
     users: frozenset[str]
     devices: frozenset[str]
@@ -49,9 +49,9 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class PersonIdReader:
-    """A reader of the user ids and device ids in raw lines.
+    """A reader of the user ids and device ids in export lines.
 
-    ``placeholders``: the pipeline file's settings for values that are not ids.
+    ``placeholders``: the settings of the pipeline file for values that stand for a missing id.
     """
 
     def __init__(self, placeholders: IdentityPlaceholders) -> None:
@@ -63,7 +63,7 @@ class PersonIdReader:
         return self._clean(value)
 
     def of_line(self, line: bytes) -> PersonIds | None:
-        """Return the ids of an event; None if the line is not a readable event."""
+        """Return the ids of the event in a line; None if the line is not a valid event."""
         try:
             found = _decode(line).properties
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -79,34 +79,37 @@ class PersonIdReader:
         return PersonIds(frozenset(filter(None, map(self._clean, users))) - of_devices, of_devices)
 
     def tokens(self, line: bytes) -> Iterator[str]:
-        """Return the texts that may be ids in a line that is not a readable event."""
+        """Yield all texts that may be ids, from a line that is not a valid event."""
         return filter(None, map(self._clean, _TOKENS.split(line.decode("utf-8", "surrogateescape"))))
 
 
 @dataclass(frozen=True)
 class PersonMatcher:
-    """A test whether raw lines belong to given people; ``is_user``, ``is_device``: whether an id belongs to them."""
+    """A test whether export lines belong to given people, for example people who are to be forgotten.
+
+    ``is_user``, ``is_device``: functions that return whether a user id or a device id is one of these people's.
+    """
 
     reader: PersonIdReader
     is_user: Callable[[str], bool]
     is_device: Callable[[str], bool]
 
     def matches(self, line: bytes) -> bool:
-        """Return whether a line is an event of one of the people; for a line that is not an event, whether it has an id."""
+        """Return whether a line is an event of one of the people, or is invalid and contains an id of them."""
         ids = self.reader.of_line(line)
         return any(map(self.is_id, self.reader.tokens(line))) if ids is None else self.belongs(ids)
 
     def belongs(self, ids: PersonIds) -> bool:
-        """Return whether an event has a user id of one of the people, or a device id and no user id of another person.
+        """Return whether an event has a user id of the people, or a device id of them and no user id of another person.
 
-        So an event of another person on the same device is not included.
+        So an event of another person on the same device does not belong to them.
         """
         if any(map(self.is_user, ids.users)):
             return True
         return any(map(self.is_device, (*ids.devices, *ids.users))) and all(map(self.is_device, ids.users))
 
     def is_id(self, value: str) -> bool:
-        """Return whether a value is an id of one of the people, of either kind."""
+        """Return whether a value is a user id or a device id of one of the people."""
         return self.is_user(value) or self.is_device(value)
 
 

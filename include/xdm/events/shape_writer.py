@@ -1,7 +1,7 @@
-"""The writer of the events of a shape as JSON objects with some of their properties.
+"""Create objects that ``msgspec`` encodes to JSON quickly, from the columns of a shape (``shapes``).
 
-``msgspec`` writes objects of a class with fixed members in half the time of dicts, so a frequent shape gets two
-classes: with all members in order, and without those that equal ``None``.
+``msgspec`` encodes objects of a class with fixed members in half the time of dicts. So a frequent shape gets two
+classes: one that is encoded with all members, and one that is encoded without the members that are ``None``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ _makers: dict[tuple[bool, tuple[str, ...]], _Maker | None] = {}
 
 
 def whole_objects(names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int) -> Iterable[object]:
-    """Return for each row an object that ``msgspec`` writes with all members, in the order of ``names``."""
+    """Return for each row an object that ``msgspec`` encodes with all members, in the order of ``names``.
+
+    ``columns``: for each name, the values of all ``rows``.
+    """
     maker = _maker(names, rows, sparse=False)
     return _dicts(names, columns, rows) if maker is None else map(maker, *columns)
 
 
 def sparse_objects(names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int) -> Iterable[object]:
-    """Return for each row an object that ``msgspec`` writes with the members that are not None."""
+    """Return for each row an object that ``msgspec`` encodes with the members that are not None."""
     maker = _maker(names, rows, sparse=True)
     if maker is not None:
         return map(maker, *columns)

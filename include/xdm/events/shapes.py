@@ -1,7 +1,7 @@
-"""The properties of many events, column by column: events with the same names in the same order are one shape.
+"""Store the properties of many events column by column: events with equal property names in equal order are a shape.
 
-A value is what ``msgspec`` reads, or ``msgspec.Raw``: the digits of a fraction or, in a shape with ``is_raw``, any JSON
-text as received. ``msgspec`` writes a shape's columns as they were received.
+A value is decoded by ``msgspec``, or is a ``msgspec.Raw``: a number with a fraction or exponent or, in a shape with
+``is_raw``, any JSON text as received. ``msgspec`` encodes all values exactly as they were received.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Shape(NamedTuple):
-    """Events with the same property names in the same order; ``columns``: for each name, one value per event."""
+    """The properties of ``rows`` events that have the same property names in the same order.
+
+    ``columns``: for each name, one value per event; ``is_raw``: whether all values are JSON texts.
+    """
 
     names: tuple[str, ...]
     columns: Sequence[Sequence[Value]]
@@ -30,7 +33,7 @@ class Shape(NamedTuple):
 
 
 class Properties:
-    """The properties of ``rows`` events: those of the ``shapes`` in sequence."""
+    """The properties of ``rows`` events, ordered by shape: first all events of the first shape, and so on."""
 
     def __init__(self, shapes: Iterable[Shape] = ()) -> None:
         self.shapes = list(shapes)
@@ -38,9 +41,9 @@ class Properties:
 
     @cached_property
     def _runs(self) -> dict[str, list[tuple[int, Shape, int]]]:
-        """For each property name, the shapes that have the property: first row, shape, and index of the column."""
+        """By property name, the shapes that have the property: number of the first row, shape, index of the column."""
         runs: dict[str, list[tuple[int, Shape, int]]] = {}
-        for first, shape in self.placed():
+        for first, shape in self.shapes_with_first_row():
             for place, name in enumerate(shape.names):
                 if name in runs:
                     runs[name].append((first, shape, place))
@@ -48,7 +51,7 @@ class Properties:
                     runs[name] = [(first, shape, place)]
         return runs
 
-    def placed(self) -> Iterator[tuple[int, Shape]]:
+    def shapes_with_first_row(self) -> Iterator[tuple[int, Shape]]:
         """Yield the row number of the first event of each shape, and the shape."""
         first = 0
         for shape in self.shapes:
@@ -68,7 +71,7 @@ class Properties:
         return found
 
     def texts(self, name: str) -> list[Value]:
-        """Return values that ``msgspec`` writes as received; an event without the property has ``None``."""
+        """Return for each event a value that ``msgspec`` encodes as received; None if the property is missing."""
         found: list[Value] = [None] * self.rows
         for first, shape, place in self._runs.get(name, ()):
             found[first : first + shape.rows] = shape.columns[place]
@@ -82,12 +85,12 @@ class Properties:
         return found
 
     def objects(self) -> list[dict[str, Value]]:
-        """Return an object for each event, which ``msgspec`` writes as it was received."""
+        """Return the properties of each event as an object that ``msgspec`` encodes as it was received."""
         return [dict(zip(shape.names, row, strict=True)) for shape in self.shapes for row in rows_of(shape)]
 
     def row(self, number: int) -> dict[str, msgspec.Raw]:
-        """Return the JSON texts of one event's properties, as received."""
-        for first, shape in self.placed():
+        """Return the JSON texts of one event's properties by name, as received."""
+        for first, shape in self.shapes_with_first_row():
             if number < first + shape.rows:
                 found = (column[number - first] for column in shape.columns)
                 return dict(zip(shape.names, map(as_raw, found), strict=True))
@@ -96,7 +99,7 @@ class Properties:
     def only(self, chosen: Sequence[bool]) -> Properties:
         """Return the properties of the events whose flag in ``chosen`` is true."""
         kept = []
-        for first, shape in self.placed():
+        for first, shape in self.shapes_with_first_row():
             mask = chosen[first : first + shape.rows]
             if any(mask):
                 columns = [tuple(compress(column, mask)) for column in shape.columns]
@@ -108,7 +111,10 @@ class Properties:
 
 
 def by_shape(events: Iterable[Mapping[str, Value]], *, is_raw: bool) -> tuple[Properties, list[int]]:
-    """Group events by property names; return their properties, and the index in ``events`` of each resulting row."""
+    """Group events by shape; return their properties, and for each row of these its index in ``events``.
+
+    ``events``: the properties of each event; ``is_raw``: whether their values are JSON texts.
+    """
     groups: dict[tuple[str, ...], tuple[list[int], list[tuple[Value, ...]]]] = {}
     for place, each in enumerate(events):
         names = tuple(each)
@@ -124,7 +130,7 @@ def by_shape(events: Iterable[Mapping[str, Value]], *, is_raw: bool) -> tuple[Pr
 
 
 def rows_of(shape: Shape) -> Iterable[tuple[Value, ...]]:
-    """Return the values of each event of a shape."""
+    """Return for each event of a shape the values of its properties, in the order of ``names``."""
     return zip(*shape.columns, strict=True) if shape.columns else [()] * shape.rows
 
 

@@ -1,1 +1,1 @@
-"""Which values of an event identify a person, and how they become ``identityMap``."""
+"""The values of an event that identify a person, and their conversion to the XDM field ``identityMap``."""

@@ -1,4 +1,4 @@
-"""The identities of a pipeline file, with their expressions parsed and checked before any row is read."""
+"""Parse and check the expressions in the section ``identities:`` of a pipeline file, before any row is read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ _NO_IDENTITY = (Type.ARRAY, Type.OBJECT, Type.BOOLEAN, Type.NULL)
 
 @dataclass(frozen=True)
 class BoundIdentity:
-    """An identity of every event, and where its value comes from.
+    """An identity of the pipeline file whose expressions are parsed and checked.
 
-    ``value``: the expression of the value; None: the value is that of the Mixpanel property ``name``. ``state``: the
-    authentication state, one of ``STATES``, or an expression for it.
+    Attributes:
+        name: the key in the pipeline file: a Mixpanel property, or any name if ``value`` is set.
+        rules: the rules of the identity namespace.
+        value: the expression that computes the identity; None if the property ``name`` contains it.
+        state: the authentication state of every event, one of ``STATES``, or an expression that computes it.
     """
 
     name: str
@@ -38,10 +41,10 @@ class BoundIdentity:
 def bind_identities(
     sources: Mapping[str, IdentitySource], placeholders: IdentityPlaceholders | None = None
 ) -> tuple[BoundIdentity, ...]:
-    """Return the identities of a pipeline file, in its order.
+    """Parse and check the identities of a pipeline file; return them in the order of the file.
 
     Raises:
-        ConfigError: expressions are wrong; the text names every fault.
+        ConfigError: some expressions are invalid; the text names each of them.
     """
     faults: list[str] = []
     bound = []

@@ -1,4 +1,4 @@
-"""The identities of the rows of a spill file, and the counts of values that the namespace rules drop."""
+"""Compute the identities of the rows of a spill file, and count the values that the rules of a namespace drop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledIdentity:
-    """One identity of a pipeline, compiled for the conversion of rows.
+    """One identity of a pipeline, in the form that processes of the step transform receive.
 
-    ``property``: the property with the identity, or None if expression ``number`` gives the identity. ``state``: the
-    ``authenticatedState``, or the number of the expression that gives the state.
+    Attributes:
+        rules: the rules of the identity namespace.
+        property: the Mixpanel property that contains the identity; None if an expression computes it.
+        number: the number of this expression; None if ``property`` is set.
+        state: the ``authenticatedState`` of all rows, or the number of the expression that computes it.
     """
 
     rules: IdentityRules
@@ -34,7 +37,10 @@ class CompiledIdentity:
 
 @dataclass(frozen=True)
 class IdentityColumn:
-    """The values of one identity; ``states``: one ``authenticatedState`` for all rows, or an array with one per row."""
+    """The values of one identity in some rows, with its rules applied.
+
+    ``states``: the ``authenticatedState`` of all rows, or a text array with that of each row.
+    """
 
     column: IdentityValues
     states: str | pa.Array
@@ -43,11 +49,14 @@ class IdentityColumn:
 def identity_inputs(
     identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: pa.Table, found: pa.Table
 ) -> list[IdentityColumn]:
-    """Return the identities of the rows of a spill file, after the rules of each namespace.
+    """Return the values of each identity in the rows of a spill file, with the rules of its namespace applied.
 
-    ``names``: for each identity that is a property, the column of ``rows`` with its texts; column ``d<n>`` has the
-    reasons of identity ``n``. ``found``: the results of expressions, in the order of ``rows``: column ``s<number>`` has
-    the value as JSON text, and column ``x<number>`` is true where the expression failed.
+    Args:
+        identities: the identities of the pipeline.
+        names: by the index of an identity that is a property, the column of ``rows`` with its values as texts.
+        rows: the rows; column ``d<n>`` has the drop reasons of identity ``n``, as in ``IdentityValues``.
+        found: the results of expressions, in the order of ``rows``. Column ``s<number>`` has the value as JSON text;
+            column ``x<number>`` is true where the expression failed.
     """
     made = []
     for n, identity in enumerate(identities):
@@ -71,7 +80,7 @@ def _json_values(column: pa.ChunkedArray) -> list[Value]:
 
 
 def _states(column: pa.ChunkedArray) -> pa.Array:
-    """Return the ``authenticatedState`` of each row; a value that is not in ``STATES`` becomes ``ambiguous``."""
+    """Return the ``authenticatedState`` of each row; a value that is not in ``STATES`` is replaced by ``ambiguous``."""
     import pyarrow as pa
 
     known = {f'"{state}"': state for state in STATES}
@@ -81,7 +90,10 @@ def _states(column: pa.ChunkedArray) -> pa.Array:
 def count_dropped(
     identities: Sequence[CompiledIdentity], inputs: Sequence[IdentityColumn]
 ) -> Counter[tuple[str, str]]:
-    """Return the number of dropped identity values by namespace and reason."""
+    """Count the dropped identity values of all identities, by namespace and reason.
+
+    ``inputs``: what ``identity_inputs`` returned for ``identities``.
+    """
     counts = Counter[tuple[str, str]]()
     for identity, found in zip(identities, inputs, strict=True):
         counts.update(_by_reason(identity, found.column))
@@ -91,9 +103,9 @@ def count_dropped(
 def count_dropped_properties(
     identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: pa.Table
 ) -> Counter[tuple[str, str]]:
-    """Return the counts as in ``count_dropped``, but only for the identities that are read from properties.
+    """Count dropped identity values as ``count_dropped`` does, but only those of identities that are properties.
 
-    ``names``: as in ``identity_inputs``.
+    ``names``, ``rows``: as in ``identity_inputs``.
     """
     counts = Counter[tuple[str, str]]()
     for n in names:

@@ -1,4 +1,4 @@
-"""``identityMap`` of many rows: the identities by namespace, and the choice of the primary one."""
+"""Build the XDM field ``identityMap`` of many rows: identities by namespace, one of them marked as primary."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def identity_map(
     *,
     primary_in_map: bool,
 ) -> pa.MapArray:
-    """Build the ``identityMap`` of ``count`` rows; the first identity that is present in a row is primary.
+    """Build the ``identityMap`` of ``count`` rows; null for a row without identities.
 
-    ``primary_in_map``: False if a field of the schema is the primary identity; then no identity in the map is primary.
+    The first of ``identities`` that is present in a row is marked as primary. ``inputs``: the values of each identity.
+    ``primary_in_map``: False if another field is the primary identity; then no identity in the map is marked.
     """
     import numpy as np
     import pyarrow as pa
@@ -58,7 +59,10 @@ def identity_map(
 def _states_of(
     inputs: Sequence[IdentityColumn], count: int, number: npt.NDArray[np.int64], row: npt.NDArray[np.int64]
 ) -> pa.Array:
-    """Return the ``authenticatedState`` of each map item; ``number``, ``row``: the identity and row of each item."""
+    """Return the ``authenticatedState`` of each item of the maps.
+
+    ``count``: the number of rows; ``number``, ``row``: for each item, the index of its identity and its row.
+    """
     import pyarrow as pa
 
     states = [each.states for each in inputs]
@@ -71,9 +75,12 @@ def _states_of(
 
 
 def _maps(kept: npt.NDArray[np.bool_], places: Mapping[str, list[int]], items: pa.StructArray) -> pa.MapArray:
-    """Return a map for each row, from namespaces to lists of ``items``.
+    """Return for each row a map from namespaces to lists of ``items``.
 
-    ``kept``: whether a row (first axis) has an identity (second axis, in the order of ``places``).
+    Args:
+        kept: whether the map of a row (first axis) contains an identity (second axis, in the order of ``places``).
+        places: by namespace, the indexes of its identities.
+        items: the identities of all maps, row by row.
     """
     import numpy as np
     import pyarrow as pa
@@ -96,7 +103,10 @@ def _maps(kept: npt.NDArray[np.bool_], places: Mapping[str, list[int]], items: p
 
 
 def _repeats_earlier(texts: Sequence[pa.Array], same: Sequence[int], n: int) -> npt.NDArray[np.bool_]:
-    """Return for each row whether identity ``n`` equals an earlier identity of the same namespace."""
+    """Return for each row whether identity ``n`` equals an earlier identity of its namespace.
+
+    ``same``: the indexes of the identities of this namespace.
+    """
     import numpy as np
     import pyarrow.compute as pc
 

@@ -1,6 +1,7 @@
-"""Rules for identity values: what AEP's Identity Service rejects, and what SDKs send in place of an identity.
+"""Rules that drop identity values: those that AEP's Identity Service rejects, and placeholders for a missing identity.
 
-``RULES`` is the table in docs/mapping.md; ``judge`` applies it to one value, ``identity_values`` to a column.
+``RULES`` describes the rules for docs/mapping.md. ``IdentityRules.judge`` applies them to one value, and the module
+``identity_values`` to a column.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ STATES = ("ambiguous", "authenticated", "loggedOut")
 """Values of ``authenticatedState`` (adobe/xdm identityitem)."""
 
 LONGEST = 1024
-"""The largest number of characters of an identity."""
+"""The maximum number of characters of an identity."""
 BLOCKED = frozenset({"null", "anonymous", "invalid"})
 PREFIX = "$device:"
 """Simplified ID merge writes an anonymous distinct_id as ``$device:<id>``; the prefix is not part of the id."""
@@ -30,7 +31,7 @@ BLANKS = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000" + "\0\xad\u180e\u200b\u200c\u200d\u2060\ufeff"
 )
-"""Unicode's white space and characters without a width; both are removed at both ends."""
+"""Unicode's white space and characters without a width, which are removed at both ends of an identity."""
 _GUARDRAILS = "EP:identity-service/guardrails.md"
 _NAMESPACES = "EP:identity-service/features/namespaces.md"
 _IMPORT = "MD:reference/import-events.mdx"
@@ -38,9 +39,13 @@ _IMPORT = "MD:reference/import-events.mdx"
 
 @dataclass(frozen=True)
 class Rule:
-    """A reason to drop a value.
+    """The description of one rule in the table of docs/mapping.md.
 
-    ``reason``: its name in counts; ``namespaces``: where it applies; ``dropped``: which values; ``source``: its origin.
+    Attributes:
+        reason: the name of the drop reason in counts.
+        namespaces: the identity namespaces to which the rule applies.
+        dropped: the values that the rule drops.
+        source: the document that the rule follows.
     """
 
     reason: str
@@ -84,7 +89,7 @@ REASONS = tuple(dict.fromkeys(rule.reason for rule in RULES))
 
 
 def _at_most(number: str) -> str:
-    """Return a regular expression for numbers with the same number of digits that are not greater."""
+    """Return a regular expression for the numbers up to ``number`` that have the same number of digits."""
     ways = [
         f"{number[:n]}[0-{int(digit) - 1}][0-9]{{{len(number) - n - 1}}}"
         for n, digit in enumerate(number)
@@ -101,12 +106,19 @@ FORMATS = {
     "Phone_SHA256_E.164": _HASH,
     "Phone_E.164": r"\+[1-9][0-9]{1,14}",
 }
-"""For each namespace a regular expression for the whole value, in syntax that both Python and RE2 support."""
+"""The regular expression for a valid value, by namespace, in syntax that both Python and RE2 support."""
 
 
 @dataclass(frozen=True)
 class IdentityRules:
-    """The rules of one namespace. ``placeholders``: in lower case; ``zeros``: whether zeros are placeholders."""
+    """The rules for the values of one identity namespace.
+
+    Attributes:
+        namespace: the code of the namespace.
+        placeholders: dropped values in lower case, and their SHA-256 hashes.
+        zeros: whether values that consist only of ``ZERO_CHARACTERS`` are dropped.
+        allowed: values in lower case that are kept although they are zeros.
+    """
 
     namespace: str
     placeholders: frozenset[str]
@@ -119,7 +131,7 @@ class IdentityRules:
         return FORMATS.get(self.namespace)
 
     def judge(self, text: str) -> tuple[str | None, str | None]:
-        """Return the cleaned identity and None, or None and the reason to drop the text."""
+        """Return an identity without blanks and ``PREFIX``, and None; or None, and the reason to drop the identity."""
         clean = text.strip(BLANKS)
         if clean.startswith(PREFIX):
             clean = clean[len(PREFIX) :].strip(BLANKS)
@@ -156,9 +168,9 @@ def _folded(word: str) -> str:
 
 
 def text_of_identity(value: Value) -> tuple[str | None, str | None]:
-    """Return the text of a JSON value as an identity and None, or None and the reason to drop the value.
+    """Return a JSON value as the text of an identity, and None; or None, and the reason to drop the value.
 
-    Null and an empty text are missing values; they are not counted as dropped.
+    For null and an empty text both are None: these values are missing, and are not counted as dropped.
     """
     if isinstance(value, str) or value is None:
         return value or None, None

@@ -1,4 +1,4 @@
-"""Identities of whole columns: reads them from JSON values and applies the rules of their namespace."""
+"""Read the identities of a whole column from JSON values, and apply the rules of their namespace to them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _TEXTS = {str, type(None)}
 
 @dataclass(frozen=True)
 class IdentityValues:
-    """The identities that one property or expression gives, one item per row.
+    """The values of one identity, one item per row.
 
-    ``texts``: the identities as strings, null if a row has none. ``reasons``: why a row's value was dropped, as int8
-    indexes into ``REASONS``; null if no value was dropped.
+    ``texts``: the identity as a string; null if the row does not have one. ``reasons``: why the value of the row was
+    dropped, as an int8 index into ``REASONS``; null if it was not dropped.
     """
 
     texts: pa.Array
@@ -41,7 +41,7 @@ class IdentityValues:
 
 
 def read_identities(values: Sequence[Value]) -> IdentityValues:
-    """Read an identity from each JSON value; a value whose type cannot be an identity gets a drop reason instead."""
+    """Read an identity from each JSON value; a value of an unsuitable type is dropped with a reason."""
     import pyarrow as pa
 
     if types_of(values) <= _TEXTS:
@@ -53,19 +53,19 @@ def read_identities(values: Sequence[Value]) -> IdentityValues:
 
 
 def drop_reasons(values: Sequence[Value]) -> pa.Array:
-    """Return only the ``reasons`` array that ``read_identities`` returns for these values."""
+    """Return only the drop reasons that ``read_identities`` gives for these values."""
     return no_drop_reasons(len(values)) if types_of(values) <= _TEXTS else read_identities(values).reasons
 
 
 def no_drop_reasons(rows: int) -> pa.Array:
-    """Return an int8 array of ``rows`` nulls: the reasons if no value was dropped."""
+    """Return the drop reasons of ``rows`` rows without a dropped value: an int8 array of nulls."""
     import pyarrow as pa
 
     return pa.nulls(rows, pa.int8())
 
 
 def drop_failed(column: IdentityValues, failed: pa.ChunkedArray) -> IdentityValues:
-    """Replace each identity whose expression failed (``failed``, one boolean per row) by a drop reason."""
+    """Drop the identities of the rows in which their expression failed. ``failed``: one boolean per row."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -78,7 +78,7 @@ def drop_failed(column: IdentityValues, failed: pa.ChunkedArray) -> IdentityValu
 
 
 def apply_rules(column: IdentityValues, rules: IdentityRules) -> IdentityValues:
-    """Apply the rules of a namespace: clean the accepted identities, and replace each other one by a drop reason."""
+    """Apply the rules of a namespace to a column: clean accepted identities, and drop the others with a reason."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -110,7 +110,7 @@ def _is_ascii(texts: pa.Array) -> bool:
 
 
 def _apply_to_ascii(texts: pa.Array, rules: IdentityRules) -> tuple[pa.Array, pa.Array]:
-    """Apply the rules to ASCII texts; return the accepted identities and the drop reasons, each null where the other applies."""
+    """Apply the rules to ASCII texts; return the cleaned identities (null if dropped) and the drop reasons."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ZERO_CHARACTERS = "0-:"
-"""A value that consists only of these is a zero: a number, a UUID, an advertising id or a network address."""
+"""A value of only these characters is the zero value of an id: of a number, UUID, advertising id or network address."""
 
 PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "Mixpanel refuses them as ids (MD:reference/import-events.mdx)": (
@@ -22,4 +22,4 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
         "9774d56d682e549c", "02:00:00:00:00:00",
     ),
 }  # fmt: skip
-"""The default placeholders by kind; values that consist only of ``ZERO_CHARACTERS`` are placeholders, too."""
+"""The default placeholders by their origin; values of only ``ZERO_CHARACTERS`` are placeholders, too."""

@@ -1,1 +1,1 @@
-"""Mapping sets: reading them, checking them against a schema, and compiling them."""
+"""Mapping sets: reading them from files, checking them against an XDM schema, and compiling them."""

@@ -1,4 +1,4 @@
-"""Assembly of the values of several mappings into the items of one array or map."""
+"""Assemble the values of several mappings into one array or map."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from include.xdm.mapping.field_mapping import FieldMapping
 
 _Tree: TypeAlias = "dict[Step, _Tree | Json]"
-"""The array or map under construction: index or member name to a JSON value or to a nested array or object."""
+"""An array or object under construction: by index or member name, a JSON text or a nested array or object."""
 
 
 class _MemberStep(NamedTuple):
-    """A last step of a source path: wraps a value that is not an object or array as ``{member: value}``."""
+    """The optional last step of a source path: wraps a value that is not an object or array as ``{member: value}``."""
 
     member: str
 
@@ -32,10 +32,12 @@ _Source = tuple[Step | _MemberStep, ...]
 class Part:
     """The contribution of one mapping to an array or map that several mappings fill.
 
-    ``inside``: the path from the destination field to the value; ``source``: the path from the event property to the
-    value; ``member``: the member of an object that receives a single value, or ""; ``candidates``: the
-    possible paths of the property, of which the first that exists counts; ``constant``: the value itself, for a part
-    that is not read from an event.
+    Attributes:
+        inside: the path from the array or map to the value.
+        source: the path from the event property to the value.
+        member: the member of the destination object that receives a single value, otherwise "".
+        candidates: the paths where the property may be in an event; the first one with a value is used.
+        constant: the value, if it is not read from an event; otherwise None.
     """
 
     inside: Path
@@ -46,10 +48,10 @@ class Part:
 
 
 def part_of(part: FieldMapping) -> Part:
-    """Convert a mapping with an array or map as its destination to the ``Part`` that ``assembly`` requires.
+    """Convert a mapping that fills a place inside an array or map to the ``Part`` that ``assembly`` requires.
 
-    If the object field has a member with the name of a single value, the value fills that member: in Adobe's sample,
-    ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).
+    If the destination is an object with a member of the source's name, a single value fills that member: in Adobe's
+    sample, ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).
     """
     last = str(part.sources[0][-1]) if part.sources else ""
     return Part(
@@ -62,11 +64,11 @@ def part_of(part: FieldMapping) -> Part:
 
 
 def assembly(number: int, wanted: Sequence[Part]) -> Function:
-    """Return a function that takes one value per part and returns the JSON of an array or object, or null.
+    """Return a function that takes the value of each part and returns the JSON text of the array or object.
 
-    The n-th ``[*]`` of the source gives the index for the n-th ``[*]`` of the destination. A value that is not an array
-    counts as an array of one. A missing value leaves a gap. A part without ``[*]`` in its source fills every item that
-    other parts created.
+    It returns None without values. The items of the source's n-th ``[*]`` have the same index in the destination's n-th
+    ``[*]``. A value that is not an array counts as an array of one item. A missing item is null. A part without ``[*]``
+    in its source fills every item that other parts created.
     """
     parts: list[tuple[Path, _Source]] = [
         (part.inside, (*part.source, _MemberStep(part.member)) if part.member else part.source)
@@ -132,7 +134,7 @@ def _value_at(value: Json, steps: _Source) -> Json:
 
 
 def _existing_items(tree: _Tree, steps: Path) -> _Tree:
-    """Return the items of the array or object at a path, by index or name; empty if the path does not exist."""
+    """Return the items of the array or object at a path in the tree; empty if the path does not exist."""
     here: _Tree | Json | None = tree
     for step in steps:
         here = here.get(step) if isinstance(here, dict) else None
@@ -140,7 +142,7 @@ def _existing_items(tree: _Tree, steps: Path) -> _Tree:
 
 
 def _container(tree: _Tree, steps: Path) -> _Tree:
-    """Return the array or object at a path; create it if it does not exist."""
+    """Return the array or object at a path in the tree; create it if it does not exist."""
     for step in steps:
         inner = tree.setdefault(step, {})
         if not isinstance(inner, dict):
@@ -150,7 +152,7 @@ def _container(tree: _Tree, steps: Path) -> _Tree:
 
 
 def _write(tree: _Tree | Json) -> Json:
-    """Return a tree as JSON text: an array, with null for each missing index, an object, or null for an empty tree."""
+    """Return a tree as JSON text: an array with null for each missing index, an object, or ``null`` if it is empty."""
     if isinstance(tree, str):
         return tree
     written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}

@@ -1,4 +1,4 @@
-"""Compilation of a mapping set for one pass over the events; the cost depends on the mapping, not on the schema."""
+"""Compile a mapping set, so that events are converted in one pass; the cost does not depend on the schema's size."""
 
 from __future__ import annotations
 
@@ -29,8 +29,15 @@ PROPERTIES: Path = ("properties",)
 class Leaf:
     """One mapped XDM field and its input: ``sources``, ``parts``, a ``constant`` or an expression.
 
-    Of ``sources``, the first path that exists in an event counts. ``name`` is the dotted path of the field and serves
-    as the key of its counts.
+    Attributes:
+        number: the index of the mapping in the mapping set.
+        kind: the kind of the mapping, as in ``FieldMapping``.
+        name: the dotted path of the field, which is the key of its counts.
+        destination: the path of the field, a sequence of object members.
+        converter: the converter of values to the type of the field.
+        sources: paths in an event; the first one with a value is used.
+        constant: the value of every event.
+        parts: the values that are assembled to an array or map.
     """
 
     number: int
@@ -44,7 +51,7 @@ class Leaf:
 
     @cached_property
     def property(self) -> str | None:
-        """The property whose complete value is the only source of the field; None if the field has another source."""
+        """The property whose complete value is the field's only source; None if the field is filled in another way."""
         if len(self.sources) != 1 or self.parts:
             return None
         root, *steps = self.sources[0]
@@ -53,28 +60,34 @@ class Leaf:
 
 @dataclass(frozen=True)
 class CompiledMapping:
-    """A mapping set in a form that can be sent to another process.
+    """A mapping set and the identities of its pipeline, compiled to a form that other processes can receive.
 
-    ``leaves``: fields read from an event's properties; ``constants``: fields with a constant; ``computed``: fields that
-    ``expressions`` gives. ``whole``: properties whose complete value a field stores, so that the unmapped
-    properties exclude them; the values are as in ``_whole_properties``. ``identities``: in the pipeline file's order.
+    Attributes:
+        leaves: the fields that are converted directly from an event's name and properties.
+        constants: the fields with a constant.
+        computed: the fields that ``expressions`` computes.
+        expressions: the query for expressions; None without expressions.
+        whole_properties: the properties whose complete value a field stores, so that they are not unmapped; the values
+            are as in ``_whole_properties``.
+        identities: the identities in the order of the pipeline file.
+        unmapped: the path of the field for the JSON of unmapped properties; None if they are not loaded.
     """
 
     leaves: tuple[Leaf, ...]
     constants: tuple[Leaf, ...]
     computed: tuple[Leaf, ...]
     expressions: CompiledExpressions | None
-    whole: Mapping[str, tuple[tuple[int, int], ...]]
+    whole_properties: Mapping[str, tuple[tuple[int, int], ...]]
     identities: tuple[CompiledIdentity, ...]
     unmapped: tuple[str, ...] | None
-    tops: tuple[str, ...]
-    """The first names of all destinations, in the mapping set's order."""
+    top_fields: tuple[str, ...]
+    """The top-level fields of the schema that contain all destinations, in the order of the mapping set."""
     primary_in_map: bool = True
-    """Whether the primary identity is in ``identityMap``; otherwise a field holds it."""
+    """Whether the primary identity is in ``identityMap``; otherwise it is in another field."""
 
     @cached_property
     def columns(self) -> dict[int, str]:
-        """The column name of each leaf in the spill file; leaves with equal sources and scalar type share one."""
+        """The column of each leaf in the spill file, by leaf number; equal sources and scalar types share a column."""
         owners: dict[tuple[object, ...], int] = {}
         return {
             leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
@@ -84,9 +97,9 @@ class CompiledMapping:
 
     @cached_property
     def identity_columns(self) -> dict[int, str]:
-        """The name of the text column in the spill file for each identity that is a property, by the identity's index.
+        """The text column in the spill file of each identity that is a property, by the index of the identity.
 
-        An identity uses the column of a leaf that reads the same property as text, if there is one.
+        An identity uses the column of a leaf that reads the same property as text, if one exists.
         """
         texts = {
             leaf.property: self.columns[leaf.number]
@@ -98,24 +111,24 @@ class CompiledMapping:
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
-        """The properties that fields, expressions and identities read, excluding those of ``whole``."""
+        """The properties that fields, expressions and identities read, but that are not in ``whole_properties``."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         paths += self.expressions.paths if self.expressions else ()
         names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) > 1]
         names += [identity.property for identity in self.identities if identity.property is not None]
-        return tuple(name for name in dict.fromkeys(names) if name not in self.whole)
+        return tuple(name for name in dict.fromkeys(names) if name not in self.whole_properties)
 
     @cached_property
     def reads_everything(self) -> bool:
-        """Whether a mapping or an expression reads the properties as one object."""
+        """Whether a mapping or an expression reads all properties together, as one object."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         return PROPERTIES in paths or bool(self.expressions and PROPERTIES in self.expressions.paths)
 
     @cached_property
-    def carried(self) -> frozenset[Path]:
-        """The event paths that are the only source of a field."""
+    def sole_sources(self) -> frozenset[Path]:
+        """The paths in an event that are the only source of some field, which stores their value in every row."""
         return frozenset(leaf.sources[0] for leaf in self.leaves if len(leaf.sources) == 1 and not leaf.parts)
 
 
@@ -124,7 +137,7 @@ def compile_mapping(
 ) -> CompiledMapping:
     """Compile a mapping set and the identities of its pipeline.
 
-    ``now``: the value of the function ``now()``, ISO 8601.
+    ``now``: the result of the Data Prep function ``now()``, in ISO 8601.
     """
     made = {n: _leaf(n, m) for n, m in enumerate(mapping.mappings)}
     from include.xdm.dataprep.compile_expressions import compile_expressions
@@ -139,10 +152,10 @@ def compile_mapping(
         constants=tuple(leaf for leaf in made.values() if leaf.kind == "STATIC"),
         computed=tuple(made[n] for n in by_sql),
         expressions=expressions,
-        whole=_whole_properties(leaves),
+        whole_properties=_whole_properties(leaves),
         identities=compiled,
         unmapped=mapping.unmapped,
-        tops=tuple(
+        top_fields=tuple(
             dict.fromkeys([m.destination[0] for m in mapping.mappings] + list((mapping.unmapped or ())[:1]))
         ),
         primary_in_map=mapping.primary is None,
@@ -152,7 +165,7 @@ def compile_mapping(
 def _identities(
     identities: Sequence[BoundIdentity], first: int
 ) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
-    """Return the compiled identities and their expressions, numbered from ``first``."""
+    """Return the compiled identities, and their expressions by number; the numbers begin at ``first``."""
     from include.xdm.mapping.field_mapping import FieldMapping
 
     expressions: dict[int, FieldMapping] = {}
@@ -193,9 +206,9 @@ def _leaf(number: int, mapping: FieldMapping) -> Leaf:
 
 
 def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Return the leaves that read the complete value of a property, by property name.
+    """Return by property name which leaves read the complete value of the property.
 
-    The values are tuples of pairs: the index in ``leaves``, and the index of the property among the leaf's sources.
+    A value is a tuple of pairs: the index of a leaf in ``leaves``, and the index of the property among its sources.
     """
     found: dict[str, list[tuple[int, int]]] = {}
     for index, leaf in enumerate(leaves):
@@ -206,7 +219,7 @@ def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int]
 
 
 def _prune_members(mapping: FieldMapping) -> XdmField:
-    """Return the destination field of a mapping, reduced to the members that the mapping can fill."""
+    """Return the destination field of a mapping, without constraints and members that the mapping cannot fill."""
     if mapping.kind != "ASSEMBLED":
         return _without_constraints(mapping.field)
     return _keep_paths(mapping.field, [(part.inside, part.field) for part in mapping.parts])

@@ -1,4 +1,4 @@
-"""Destinations of mappings: their place in the schema, and whether a value can go there."""
+"""Find the destination fields of mappings in the schema, and check whether values fit them and which are missing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
 from include.xdm.schema.xdm_schema import XdmSchema
 
 TENANT = "_{TENANT_ID}"
-"""The tenant's name as in Adobe's documentation, and in a mapping file that is independent of the organisation."""
+"""The placeholder for the tenant's name in Adobe's documentation, and in mapping files for any organization."""
 
 GENERATED = ("_id", "timestamp", "identityMap")
-"""Fields that the pipeline builds itself, by rules that a mapping cannot change."""
+"""Fields that the pipeline fills itself, by rules that a mapping cannot change."""
 
 POSITION_LIMIT = 1000
 
@@ -24,9 +24,12 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Destination:
-    """The destination of a mapping: ``names`` is the path through objects, ``inside`` the rest up to ``field``.
+    """The destination of a mapping in the schema.
 
-    ``inside`` begins at the first array or map, and is empty if the path enters none.
+    Attributes:
+        names: the first part of the path, which leads through objects only.
+        inside: the rest of the path, inside the first array or map; empty if the path enters neither.
+        field: the field at the end of the path.
     """
 
     names: Names
@@ -41,7 +44,7 @@ def find_destination(text: str, schema: XdmSchema) -> Destination:
     """Parse the destination of a mapping and find its field in the schema.
 
     Raises:
-        LanguageError: the text is not a path, the pipeline builds the field, or the schema does not have it.
+        LanguageError: the text is not a path, the pipeline fills the field itself, or the schema does not have it.
     """
     steps = parse_path(text.replace(TENANT, schema.tenant))
     if steps[0] in GENERATED:
@@ -76,7 +79,7 @@ _NUMBERS = {Type.INTEGER, Type.NUMBER, Type.STRING, Type.ANY}
 
 
 def can_hold(field: XdmField, kind: Type) -> bool:
-    """Return whether a value of this type can be a value of the field."""
+    """Return whether a field can store values of a type of expressions; for some types, single values may not fit."""
     if kind is Type.NULL or field.kind is Kind.STRING:
         return True
     if field.kind in INTEGER_LIMITS or field.kind is Kind.NUMBER:
@@ -91,7 +94,7 @@ def can_hold(field: XdmField, kind: Type) -> bool:
 
 
 def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
-    """Yield an error sentence for each destination that is inside another destination."""
+    """Yield an error sentence for each destination that is inside another one; ``taken``: mappings by destination."""
     for path, number in taken.items():
         for n in range(1, len(path)):
             if path[:n] in taken:
@@ -99,9 +102,9 @@ def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
 
 
 def unfilled_required_fields(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
-    """Return an error sentence for each required field that no mapping fills.
+    """Yield an error sentence for each required field that no mapping fills; ``filled``: all destinations.
 
-    A required field of an object counts only if a mapping fills something inside the object.
+    A required member of an object matters only if a mapping fills another field inside the object.
     """
     paths = set(filled)
     inside = {path[:n] for path in paths for n in range(1, len(path))}

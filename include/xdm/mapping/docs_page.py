@@ -1,4 +1,4 @@
-"""Identity rules and ready mappings as tables of ``docs/mapping.md``.
+"""Generate the tables of identity rules and of ready mapping files in ``docs/mapping.md``.
 
 ``python -m include.xdm.mapping.docs_page`` writes them into the page.
 """
@@ -18,11 +18,11 @@ READY = {
     "web.json": "Web",
     "commerce.json": "Commerce",
 }
-"""The title of each ready mapping file."""
+"""The mapping files that are ready to use, with their titles in the page."""
 
 
 def replace_tables(page: str) -> str:
-    """Return the text of ``docs/mapping.md`` with current tables in place of its generated ones."""
+    """Return ``page``, the text of ``docs/mapping.md``, with its generated tables replaced by current ones."""
     for name, lines in (("identity rules", _rules()), ("ready mappings", _mappings())):
         begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)

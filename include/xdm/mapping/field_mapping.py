@@ -1,4 +1,4 @@
-"""One mapping of a mapping set, checked against a schema: the property, expression or constant that fills a field."""
+"""Check one mapping of a mapping set against the schema: the property, expression or constant that fills a field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Literal
 
 from include.json_types import JsonMapping
-from include.xdm.dataprep.language.check import Typed, check, places, properties_in, property_of
+from include.xdm.dataprep.language.check import Typed, check, event_paths, properties_in, property_of
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import EACH, Path, parse_path
@@ -21,12 +21,18 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """A mapping of a value to one XDM field.
+    """The mapping of a value to one XDM field.
 
-    ``kind`` determines the attribute that gives the value. ATTRIBUTE: ``sources``, the possible paths in the event, of
-    which the first that exists counts. STATIC: ``constant``. EXPRESSION: ``expression``. ASSEMBLED: ``parts``, the
-    mappings that fill the items of an array or map.
-    ``inside``: for a part, the path from the field to the value of the part.
+    Attributes:
+        kind: determines which of the following attributes gives the value.
+        destination: the path of the field, a sequence of object members.
+        field: the field in the schema.
+        sources: ATTRIBUTE: paths in an event; the first one with a value is used.
+        constant: STATIC: the value of every event.
+        expression: EXPRESSION: the checked expression.
+        parts: ASSEMBLED: the mappings that fill places inside an array or map.
+        inside: for one of ``parts``, the path from the array or map to its place.
+        number: the position of the mapping in its file, counted from 1, for errors.
     """
 
     kind: Literal["ATTRIBUTE", "STATIC", "EXPRESSION", "ASSEMBLED"]
@@ -47,7 +53,7 @@ class FieldMapping:
 
 
 def bind_row(row: JsonMapping, schema: XdmSchema, built: GeneratedFieldRules | None) -> FieldMapping:
-    """Return one mapping of a file, checked against the schema. ``built``: as in ``mapping_set.bind``.
+    """Check one mapping of a file against the schema and return it. ``built``: as in ``mapping_set.bind``.
 
     Raises:
         LanguageError: the mapping is wrong; the text says how.
@@ -85,11 +91,11 @@ def bind_row(row: JsonMapping, schema: XdmSchema, built: GeneratedFieldRules | N
 
 
 def _attribute(plain: FieldMapping, source: str, destination: Destination) -> FieldMapping:
-    sources = places(parse_path(source))
+    sources = event_paths(parse_path(source))
     each, wanted = sources[0].count(EACH), destination.inside.count(EACH)
     inside = destination.inside
     if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:
-        inside, wanted = (*inside, EACH), each  # emails[*].email to an array of texts
+        inside, wanted = (*inside, EACH), each  # such as emails[*].email to an array of texts
         plain = replace(plain, field=destination.field.item)
     if each == 0 and wanted == 1 and inside[-1:] == (EACH,):
         sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one
@@ -105,7 +111,7 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
 
 
 def _first_item(inside: Path) -> Path:
-    """Return the path with a final ``[*]`` replaced by index 0, so that a single value becomes the first item."""
+    """Return the path with a final ``[*]`` replaced by index 0, so that a single value fills the first item."""
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
@@ -114,7 +120,7 @@ def _constant_text(source: object) -> str:
 
 
 def _is_value(text: str, field: XdmField) -> bool:
-    """Return whether a constant can be a value of the field; otherwise the field would be empty in every row."""
+    """Return whether a constant is a valid value of the field; otherwise the field would be empty in every row."""
     try:
         if field.kind.is_integer:
             low, high = INTEGER_LIMITS[field.kind]

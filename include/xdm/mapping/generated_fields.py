@@ -1,6 +1,7 @@
-"""Rows of a mapping set for fields that the pipeline builds itself: accepted if they mean the same, otherwise refused.
+"""Check mappings to fields that the pipeline fills itself: ``_id``, ``timestamp`` and identities.
 
-A set that AEP's UI exports of Adobe's own source may fill ``_id`` and ``timestamp`` and mark identities.
+A mapping set of Adobe's own Mixpanel source, exported from AEP's UI, may contain them. A mapping that has the same
+result as the pipeline is accepted and ignored; any other one is refused.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from include.json_types import JsonMapping
-from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.check import event_paths
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
@@ -23,11 +24,12 @@ _DATE_WORDS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
 
 @dataclass(frozen=True)
 class GeneratedFieldRules:
-    """The settings of a pipeline that determine the fields that the pipeline generates itself.
+    """The settings of a pipeline that determine the values of the fields that it fills itself.
 
-    ``identities``: the code of the identity namespace by property name. ``wall_clock``: whether
-    Mixpanel's ``time`` is a wall-clock time of the project's time zone.
-    ``time_in_ms``: whether ``time`` is exported in milliseconds.
+    Attributes:
+        identities: the code of the identity namespace by property name.
+        wall_clock: whether Mixpanel's ``time`` is a wall-clock time in the time zone of the project.
+        time_in_ms: whether ``time`` is exported in milliseconds.
     """
 
     identities: Mapping[str, str]
@@ -35,11 +37,11 @@ class GeneratedFieldRules:
     time_in_ms: bool = False
 
 
-def require_same(row: JsonMapping, name: str, rules: GeneratedFieldRules) -> None:
-    """Accept a row with destination ``_id`` or ``timestamp`` if it means the same as the field that the pipeline builds.
+def require_same_meaning(row: JsonMapping, name: str, rules: GeneratedFieldRules) -> None:
+    """Check that a mapping to ``_id`` or ``timestamp`` (``name``) has the same meaning as the pipeline's own value.
 
     Raises:
-        LanguageError: the row differs, or its source cannot be read; the text states the difference.
+        LanguageError: the mapping differs, or its source is invalid; the text states the difference.
     """
     kind, source = str(row.get("sourceType", "ATTRIBUTE")).upper(), row.get("source")
     if not isinstance(source, str):
@@ -59,14 +61,16 @@ def require_same(row: JsonMapping, name: str, rules: GeneratedFieldRules) -> Non
 
 
 def require_same_identity(row: JsonMapping, rules: GeneratedFieldRules | None) -> None:
-    """Accept a row that marks an identity if the pipeline file has the same identity.
+    """Check that the pipeline file has the same identity as a mapping that marks its field as an identity.
 
     Raises:
-        LanguageError: the pipeline file differs; the text states the difference.
+        LanguageError: the pipeline file does not have this identity; the text states the difference.
     """
     code = row["identity"]
     names = (
-        [name for path in places(_names(str(row.get("source")))) if (name := _name(path))] if rules else []
+        [name for path in event_paths(_names(str(row.get("source")))) if (name := _name(path))]
+        if rules
+        else []
     )
     known = [each for each in names if rules and each in rules.identities]
     if rules is None or not known:
@@ -118,9 +122,9 @@ def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> 
 
 
 def _is_event_time(node: Node, milliseconds: Callable[[Node], bool]) -> bool:
-    """Return whether an expression gives an event's time, as a date, a number or a text.
+    """Return whether the result of an expression is the time of the event, as a date, a number or a text.
 
-    ``milliseconds``: a function that returns whether an expression is the event's time in milliseconds.
+    ``milliseconds``: a function that returns whether an expression is the time of the event in milliseconds.
     """
     if milliseconds(node):
         return True
@@ -153,7 +157,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 def _read(node: Node) -> frozenset[str]:
     """Return the names of the event fields that an expression reads, without the ``$`` prefix of Mixpanel's names."""
-    found = [places(each.path) for each in _walk(node) if isinstance(each, Attribute)]
+    found = [event_paths(each.path) for each in _walk(node) if isinstance(each, Attribute)]
     return frozenset(
         "event" if ("event",) in paths else _name(paths[-1]).removeprefix("$") for paths in found
     )

@@ -1,4 +1,4 @@
-"""Mapping set files: in the current and earlier formats of AEP's API and UI, or as a bare list of mappings."""
+"""Read mapping files: in the current and earlier formats of AEP's API and UI, or as a list of mappings only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from include.config.json_file import read_json
 from include.errors import ConfigError
 from include.json_types import JsonMapping, JsonObject
-from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.check import event_paths
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
 
@@ -31,10 +31,10 @@ SOURCE_TYPES = {
 def read_mapping_file(
     name: str, folder: Path | None = None, *, within: tuple[str, ...] = ()
 ) -> list[JsonObject]:
-    """Return the mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
+    """Read a mapping file; return its mappings, each with ``sourceType``, ``source`` and ``destination``.
 
-    The mappings of included files come first, without those whose destination a later file or the file itself fills.
-    ``within``: the files that include this one.
+    The mappings of included files come first. A later file, or the file itself, replaces their mappings to the same
+    destination. ``within``: the files that include this one.
 
     Raises:
         ConfigError: the file is missing, is not a mapping set, or includes itself.
@@ -60,9 +60,9 @@ def read_mapping_file(
 
 
 def _merge_rows(before: list[JsonObject], rows: list[JsonObject]) -> list[JsonObject]:
-    """Return the mappings of both lists; if both fill a destination, the mapping of ``rows`` counts.
+    """Return the mappings of both lists; a mapping in ``rows`` replaces one in ``before`` to the same destination.
 
-    Two mappings of one file to one destination are kept: ``bind`` refuses them.
+    Two mappings of one file to one destination are kept, and ``bind`` refuses them.
     """
     filled = {row["destination"] for row in rows if isinstance(row["destination"], str)}
     return [*(row for row in before if row["destination"] not in filled), *rows]
@@ -83,7 +83,7 @@ def _included(name: str, data: object, within: tuple[str, ...]) -> list[str]:
 
 
 def current_row(row: JsonMapping) -> JsonObject:
-    """Return a mapping with the key names of AEP's current API, without the keys that only the API needs."""
+    """Return a mapping with the keys of AEP's current API, without those that have no meaning in a file."""
     kind = str(row.get("sourceType") or "ATTRIBUTE")
     return {
         "sourceType": SOURCE_TYPES.get(kind.upper(), kind),
@@ -146,7 +146,7 @@ def _columns(header: list[str]) -> dict[str, int]:
 
 def _is_path(source: str) -> bool:
     try:
-        places(parse_path(source))
+        event_paths(parse_path(source))
     except LanguageError:
         return False
     return re.search(r"[()'\"+]", source) is None

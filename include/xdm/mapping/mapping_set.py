@@ -1,4 +1,4 @@
-"""A Data Prep mapping set, checked against a schema: which property or expression fills which XDM field."""
+"""Check a Data Prep mapping set against the schema: which property, expression or constant fills which XDM field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import Path, write_path
 from include.xdm.mapping.destinations import Names, collisions, unfilled_required_fields
 from include.xdm.mapping.field_mapping import FieldMapping, bind_row
-from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
+from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same_meaning
 from include.xdm.mapping.set_errors import (
     items_without_array,
     missing_primary_identity,
@@ -28,38 +28,43 @@ if TYPE_CHECKING:  # processes of a step do not read the pipeline file
 
 _REBUILT = ("_id", "timestamp")
 UNMAPPED = ("mixpanel", "unmapped")
-"""Below the tenant: the field for the JSON text of every property that no mapping reads."""
+"""The path, below the tenant, of the field for the JSON text of the properties that no field stores."""
 
 
 @dataclass(frozen=True)
 class MappingSet:
-    """A mapping set checked against a schema.
+    """A mapping set that was checked against a schema.
 
-    ``digest``: a hash of the mappings that identifies the set.
-    ``unmapped``: the field for the JSON text of unmapped properties, or None.
+    Attributes:
+        mappings: the mappings; those to one array or map are combined into one.
+        digest: a hash of the mappings and of ``unmapped``, which is part of the digest of outputs.
+        unmapped: the path of the field for the JSON text of unmapped properties; None if they are not loaded.
     """
 
     mappings: tuple[FieldMapping, ...]
     digest: str
     unmapped: Names | None = None
     primary: Names | None = None
-    """The primary identity field of a dataset enabled for Profile; None if ``identityMap`` has the primary identity."""
+    """The primary identity field, if the dataset is enabled for Profile and has one; otherwise None."""
 
     @cached_property
     def whole_properties(self) -> frozenset[str]:
-        """The properties whose complete value a field stores, so that the unmapped properties exclude them."""
+        """The properties whose complete value a field stores, so that they are not unmapped."""
         return frozenset(
             str(s[1]) for m in self.mappings for s in m.sources if len(s) == 2 and s[0] == "properties"
         )
 
     @cached_property
     def named_properties(self) -> frozenset[str | None]:
-        """The properties that a mapping or an expression reads, at least in part; None in the set stands for all."""
+        """The properties that mappings and expressions read, at least in part; None in the set stands for all."""
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 
 def bind_for(pipeline: Pipeline, rows: Sequence[JsonMapping], schema: XdmSchema) -> MappingSet:
-    """Check a pipeline's mappings against the schema with the rules for the fields that the pipeline builds itself."""
+    """Check the mappings of a pipeline against the schema, with the settings of its pipeline file.
+
+    ``rows``: the mappings as ``read_mapping_file`` returns them. Raises as ``bind``.
+    """
     source = pipeline.mixpanel
     identities = {name: pipeline.namespaces[name] for name in pipeline.identity_properties}
     rules = GeneratedFieldRules(identities, source.time_is == "project_local", source.time_in_ms)
@@ -75,10 +80,15 @@ def bind(
     keep_unmapped: bool,
     built: GeneratedFieldRules | None = None,
 ) -> MappingSet:
-    """Check the mappings of a file against the schema and report all faults together.
+    """Check the mappings of a file against the schema, and report all faults together.
 
-    ``built``: the fields that the pipeline builds itself; mappings with the same meaning are accepted and ignored. None:
-    mappings to these fields are refused.
+    Args:
+        name: the name of the mapping file, for errors.
+        rows: the mappings as ``read_mapping_file`` returns them.
+        schema: the schema of the dataset.
+        keep_unmapped: whether unmapped properties are loaded as JSON text.
+        built: the settings of the fields that the pipeline fills itself; mappings to them with the same meaning are
+            accepted and ignored. None: these mappings are refused.
 
     Raises:
         ConfigError: some mappings are wrong; the text names each of them, and the nearest existing path or function.
@@ -90,7 +100,7 @@ def bind(
     for number, row in enumerate(rows, 1):
         try:
             if built is not None and row.get("destination") in _REBUILT:
-                require_same(row, row["destination"], built)
+                require_same_meaning(row, row["destination"], built)
                 continue
             mapping = replace(bind_row(row, schema, built), number=number)
             place = (mapping.destination, mapping.inside)
@@ -124,15 +134,15 @@ def bind(
 
 
 def _is_copy(mapping: FieldMapping) -> bool:
-    """Return whether a mapping copies one object to another.
+    """Return whether a mapping copies an object to an object field.
 
-    Members with the same name are copied (EP:data-prep/functions.md#object-copy).
+    Only members of the same name are copied (EP:data-prep/functions.md#object-copy).
     """
     return mapping.kind == "ATTRIBUTE" and mapping.field.kind is Kind.OBJECT and not mapping.inside
 
 
 def _expand_object_copies(bound: list[FieldMapping], unmapped: Names | None) -> list[FieldMapping]:
-    """Replace object copies with one mapping for each field inside; an explicit mapping of a field has priority."""
+    """Replace object copies by one mapping for each field inside; another mapping to such a field has priority."""
     explicit = {m.destination for m in bound if not _is_copy(m)} | ({unmapped} if unmapped else set())
     made = [m for m in bound if not _is_copy(m)]
     for copy in sorted(filter(_is_copy, bound), key=lambda m: -len(m.destination)):
@@ -154,7 +164,7 @@ def _expand_object_copies(bound: list[FieldMapping], unmapped: Names | None) -> 
 
 
 def _combine_parts(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
-    """Combine all mappings into the same array or map into one mapping, which replaces the first of these mappings."""
+    """Combine all mappings to places inside the same array or map into one, which replaces the first of them."""
     parts: dict[Names, list[FieldMapping]] = {}
     for mapping in mappings:
         if mapping.inside:

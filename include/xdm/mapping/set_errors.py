@@ -1,4 +1,4 @@
-"""Faults of a mapping set as a whole: combinations of valid mappings that are wrong, and missing mappings."""
+"""Find faults of a mapping set as a whole: missing mappings, and valid mappings that contradict each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def missing_primary_identity(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
-    """Yield an error sentence if the dataset is enabled for Profile and no field contains the primary identity of every event."""
+    """Yield an error sentence if Profile is enabled for the dataset, but no field contains the primary identity."""
     use = schema.profile
     if use is None:
         return
@@ -28,7 +28,10 @@ def missing_primary_identity(schema: XdmSchema, filled: set[Names]) -> Iterable[
 
 
 def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
-    """Yield an error sentence for each array that one mapping fills as a whole and another mapping item by item."""
+    """Yield an error sentence for each mapping to a place inside an array that another mapping fills completely.
+
+    ``taken``: the number of each mapping by its destination and the path inside it.
+    """
     for (names, inside), number in taken.items():
         for n in range(len(inside)):
             if (names, inside[:n]) in taken:
@@ -57,5 +60,5 @@ def items_without_array(mappings: Sequence[FieldMapping]) -> Iterable[str]:
 
 
 def _creates_items(mapping: FieldMapping) -> bool:
-    """Return whether a source of the mapping has ``[*]``, so that each item of the source array creates an item."""
+    """Return whether a source of the mapping has ``[*]``: each item of the source array creates an item."""
     return any(EACH in source for source in mapping.sources)

@@ -1,4 +1,4 @@
-"""Merges two descriptions of one field into one that allows only what both allow (``allOf`` of JSON Schema)."""
+"""Merge two JSON Schema descriptions of one XDM field; a value has to be valid for both, as in ``allOf``."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ _BOTH_HOLD = (
     "pattern", "format", "multipleOf", "contains", "propertyNames", "patternProperties", "dependencies",
     "not", "anyOf", "oneOf",
 )  # fmt: skip
-"""Keywords that cannot be combined: if two values differ, the second one is kept as a member of ``allOf``."""
+"""Keywords whose values cannot be combined: if two values differ, the second one is added to ``allOf``."""
 _RANGES = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties"),
 )  # fmt: skip
 
 
 def merged(own: JsonObject, part: JsonObject, place: str) -> JsonObject:
-    """Merge two descriptions of a field; a value is valid for the result only if it is valid for both.
+    """Merge two JSON Schema descriptions of a field; a value is valid for the result only if it is valid for both.
 
-    Titles, descriptions and XDM's own keywords are taken from ``own``. ``place``: the field's path, for the error.
+    Where both have a title, a description or another keyword that does not restrict values, that of ``own`` is used.
+    ``place``: the path of the field, for the error.
 
     Raises:
-        SchemaError: no value can fit both.
+        SchemaError: no value can be valid for both.
     """
     result = {**part, **own}
     for keyword in own.keys() & part.keys():
@@ -49,7 +50,7 @@ def merged(own: JsonObject, part: JsonObject, place: str) -> JsonObject:
 
 
 def _merge_keyword(keyword: str, own_node: JsonObject, part_node: JsonObject, place: str) -> object:
-    """Return the merged value of a keyword that exists in both descriptions."""
+    """Merge the two values of a keyword that both descriptions contain."""
     own, part = own_node[keyword], part_node[keyword]
     if _text(own) == _text(part):
         return own
@@ -71,7 +72,7 @@ def _merge_keyword(keyword: str, own_node: JsonObject, part_node: JsonObject, pl
 
 
 def _merge_inner(own: JsonValue, part: JsonValue, place: str) -> JsonValue:
-    """Return one description of the items or values; ``true`` allows every value, and ``false`` allows none."""
+    """Merge two descriptions of an array's items or a map's values; ``true`` allows every value, ``false`` none."""
     if isinstance(own, dict) and isinstance(part, dict):
         return merged(own, part, place)
     if own is False or part is False:
@@ -80,7 +81,7 @@ def _merge_inner(own: JsonValue, part: JsonValue, place: str) -> JsonValue:
 
 
 def _merge_values(keyword: str, own: JsonValue, part: JsonValue, place: str) -> JsonValue:
-    """Return the allowed types or values of two descriptions that differ: what both allow."""
+    """Merge two different values of ``type``, ``const`` or ``enum`` into the types or values that both allow."""
     if keyword == "type" and {str(own), str(part)} == {"integer", "number"}:
         return "integer"
     if keyword == "enum" and isinstance(own, list) and isinstance(part, list):
@@ -91,21 +92,21 @@ def _merge_values(keyword: str, own: JsonValue, part: JsonValue, place: str) -> 
 
 
 def _stricter(keyword: str, own: float, part: float) -> float:
-    """Return the limit that fewer values fit. Other keywords cannot be combined: the value of ``own`` is returned."""
+    """Return the stricter of two limits; for a keyword that is not a limit, return ``own``."""
     if keyword in _LARGER or keyword == "uniqueItems":
         return max(own, part)
     return min(own, part) if keyword in _SMALLER else own
 
 
 def _integer_node(own: JsonObject, part: JsonObject) -> JsonObject | None:
-    """Return the description of the integer, if one of the two is an integer and the other one a number."""
+    """Return the description of type ``integer`` if the other one is of type ``number``; otherwise return None."""
     if {str(own.get("type")), str(part.get("type"))} != {"integer", "number"}:
         return None
     return own if own["type"] == "integer" else part
 
 
 def _text(value: JsonValue) -> str:
-    """Return a value as JSON text; two texts are equal if JSON Schema treats the values as equal."""
+    """Return a value as JSON text; values that are equal in JSON Schema, such as 1 and 1.0, have equal texts."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)

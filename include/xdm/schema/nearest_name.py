@@ -1,4 +1,4 @@
-"""Search for the existing name that is most similar to an unknown name."""
+"""Search for the existing name that is most similar to an unknown name, for suggestions in error messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CUTOFF = 0.4
 
 
 class NameIndex:
-    """An index of names by their trigrams, so that a search compares only a few candidates exactly."""
+    """An index of names by their trigrams, so that a search compares only the best candidates exactly."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)

@@ -1,7 +1,7 @@
-"""Resolution of an unresolved XDM schema (``xed``): its ``$ref``s and ``allOf``s become one tree, as in ``xed-full``.
+"""Resolve an XDM schema: replace each ``$ref`` by its target and merge each ``allOf``.
 
-References are fetched only from the Schema Registry: a reference never opens a connection to the address that it
-names.
+The Schema Registry returns unresolved schemas in its form ``xed``; the result is equal to its form ``xed-full``. The
+target of a reference is always requested from the Schema Registry, never from the address in the reference.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from include.json_types import JsonObject, JsonValue
 from include.xdm.schema.merge import merged
 
 FetchResource = Callable[[str], JsonObject]
-"""Returns the registry's resource with an ``$id``, unresolved; raises if the registry does not have it."""
+"""Takes an ``$id`` and returns the Schema Registry's unresolved resource; raises if the resource does not exist."""
 
 _DEEPEST = 60
 _RESOURCE_KEYWORDS = (
@@ -27,12 +27,12 @@ _RESOURCE_KEYWORDS = (
 
 
 def needs_resolving(document: JsonObject) -> bool:
-    """Return whether a schema has an unresolved reference where it describes fields."""
+    """Return whether a field description in the schema still has to be resolved by ``resolve``."""
     return any(_has_reference(node) for node in _nodes(document))
 
 
 def resolve(document: JsonObject, fetch: FetchResource) -> JsonObject:
-    """Return the schema with all references replaced by their targets. ``document`` is not changed.
+    """Return a copy of the schema ``document`` with all references replaced by their targets.
 
     Raises:
         SchemaError: a reference is circular or its target is missing, the schema nests too deep, or parts of it
@@ -49,10 +49,11 @@ class _Resolver:
         self._fetched: dict[str, JsonObject] = {}
 
     def node(self, node: JsonObject, home: JsonObject, way: tuple[str, ...], place: str) -> JsonObject:
-        """Return ``node`` with all references replaced by their targets.
+        """Return the field description ``node`` with all references replaced by their targets.
 
-        ``home``: the resource that contains ``node``; ``way``: the references that were followed to reach it;
-        ``place``: the path of the field, for errors.
+        ``home``: the resource that contains ``node``, to which references without a resource id apply; ``way``: the
+        references that were followed to reach ``node``, to detect circular ones; ``place``: the path of the field, for
+        errors.
         """
         if place.count(".") > _DEEPEST:
             raise SchemaError(f"The schema nests deeper than {_DEEPEST} levels at {place[:60]}…")
@@ -105,7 +106,10 @@ class _Resolver:
 
 
 def _node_at(document: JsonObject, pointer: str, reference: str, place: str) -> JsonObject:
-    """Return the node at a JSON pointer (RFC 6901) in a URI fragment."""
+    """Return the node of ``document`` at a JSON pointer in the form of a URI fragment (RFC 6901).
+
+    ``reference``, ``place``: the complete reference and the path of the field that has it, for the error.
+    """
     node: JsonValue = document
     for part in filter(None, unquote(pointer).split("/")):
         name = part.replace("~1", "/").replace("~0", "~")
@@ -116,7 +120,7 @@ def _node_at(document: JsonObject, pointer: str, reference: str, place: str) -> 
 
 
 def _nodes(node: JsonValue) -> Iterator[JsonObject]:
-    """Yield every node of a schema that describes a field."""
+    """Yield every field description in a schema: the root, properties, array items and map values, at any depth."""
     if not isinstance(node, dict):
         return
     yield node

@@ -1,4 +1,4 @@
-"""A field of an XDM schema: its type, its constraints and the fields inside it, read from the JSON Schema of the field."""
+"""Fields of an XDM schema: their types, constraints and inner fields, read from JSON Schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEEPEST = 60
 
 
 class Kind(Enum):
-    """XDM's types (EP:xdm/schema/field-constraints.md)."""
+    """The type of an XDM field (EP:xdm/schema/field-constraints.md)."""
 
     STRING = "string"
     NUMBER = "number"
@@ -55,7 +55,16 @@ INTEGER_LIMITS: dict[Kind, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class XdmField:
-    """One field: its kind, its constraints as the schema writes them, and the fields inside it."""
+    """A field of an XDM schema, with the fields inside it.
+
+    Attributes:
+        path: the names from the root of the schema; ``*`` stands for an array's items or a map's values.
+        kind: the XDM type.
+        constraints: the other JSON Schema keywords of the field, such as ``pattern`` or ``maximum``.
+        children: the members of an object by name.
+        item: the items of an array or the values of a map; None if the schema does not describe them.
+        required: the names of the members that an object must have.
+    """
 
     path: tuple[str, ...]
     kind: Kind

@@ -1,4 +1,4 @@
-"""An XDM schema as the Schema Registry resolves it (``xed-full``), as a tree of typed fields."""
+"""An XDM schema in the Schema Registry's resolved form (``xed-full``), read as a tree of typed fields."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from include.xdm.schema.xdm_field import XdmField, read_field
 
 EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 PROFILE_KEY = "mixpanel-aep:profile"
-"""A key of the stored schema document: what Real-Time Customer Profile requires of rows; absent if not enabled."""
+"""The key of ``ProfileUse`` in a schema document; absent if the dataset is not enabled for Customer Profile."""
 
 
 @dataclass(frozen=True)
 class ProfileUse:
-    """The use of a dataset by Real-Time Customer Profile.
+    """Where Real-Time Customer Profile finds the primary identity in the rows of a dataset that is enabled for it.
 
-    ``primary`` is the path of the schema's primary identity field, in the namespace ``namespace``. None: the primary
-    identity is in ``identityMap`` (experienceleague.adobe.com, ka-29740).
+    ``primary``: the path of the schema's primary identity field; ``namespace``: its identity namespace. If ``primary``
+    is None, the primary identity is in ``identityMap`` (experienceleague.adobe.com, ka-29740).
     """
 
     primary: tuple[str, ...] | None = None
@@ -30,13 +30,13 @@ class ProfileUse:
 
 @dataclass(frozen=True)
 class XdmSchema:
-    """A resolved schema. ``document`` is the response of the Schema Registry."""
+    """A resolved XDM schema. ``document``: the JSON that the Schema Registry returned."""
 
     document: JsonObject
 
     @cached_property
     def root(self) -> XdmField:
-        """The tree of fields, of a schema of any class.
+        """The root object of the schema, which contains all fields; the schema may be of any class.
 
         Raises:
             SchemaError: the schema contains a reference, or a type that XDM does not have.
@@ -44,10 +44,10 @@ class XdmSchema:
         return read_field((), self.document)
 
     def require_event(self) -> None:
-        """Check that the schema describes events.
+        """Check that the schema describes events: it has the fields ``_id`` and ``timestamp``.
 
         Raises:
-            SchemaError: a field of events is missing; the text names it.
+            SchemaError: one of the two fields is missing; the text names it.
         """
         for name in ("_id", "timestamp"):
             if name not in self.root.children:
@@ -58,7 +58,7 @@ class XdmSchema:
 
     @property
     def id(self) -> str:
-        """The schema's ``$id``."""
+        """The schema's ``$id``, a URI; empty if unknown."""
         return str(self.document.get("$id", ""))
 
     @property
@@ -73,19 +73,19 @@ class XdmSchema:
 
     @property
     def tenant(self) -> str:
-        """The name of the object with all custom fields, with its leading underscore."""
+        """The name of the object that contains all custom fields, with its leading underscore; empty if unknown."""
         return str(self.document.get("meta:tenantNamespace", ""))
 
     @cached_property
     def digest(self) -> str:
-        """The digest of everything that affects which rows are valid."""
+        """The digest of the schema, without metadata that does not affect which rows are valid."""
         from include.lake.manifest import digest_of  # processes of transform start faster without this import
 
         return digest_of({"schema": _without_metadata(self.document)})
 
     @cached_property
     def profile(self) -> ProfileUse | None:
-        """The requirements of Real-Time Customer Profile for rows; None if the dataset is not enabled for Profile."""
+        """How Real-Time Customer Profile uses the dataset; None if the dataset is not enabled for Profile."""
         found = self.document.get(PROFILE_KEY)
         if not isinstance(found, dict):
             return None
@@ -93,17 +93,17 @@ class XdmSchema:
         return ProfileUse(tuple(primary) if primary else None, str(found.get("namespace", "")))
 
     def for_profile(self, use: ProfileUse) -> XdmSchema:
-        """Return a copy of this schema for a dataset enabled for Profile, with the requirements of Profile for rows."""
+        """Return a copy of this schema for a dataset enabled for Profile; the copy's ``profile`` equals ``use``."""
         primary = list(use.primary) if use.primary else None
         return XdmSchema({**self.document, PROFILE_KEY: {"primary": primary, "namespace": use.namespace}})
 
     @cached_property
     def names(self) -> NameIndex:
-        """The dotted paths of all fields, for errors that suggest the nearest existing path."""
+        """An index of the dotted paths of all fields, for errors that suggest the nearest existing path."""
         return NameIndex(field.dotted for field in self.root.walk() if field.path)
 
     def find(self, path: tuple[str, ...]) -> XdmField | None:
-        """Return the field at ``path``, or None; the path leads only through objects, not into arrays or maps."""
+        """Return the field at ``path``, a sequence of object members; None if the schema does not have this field."""
         here: XdmField | None = self.root
         for part in path:
             here = here.children.get(part) if here else None
@@ -123,9 +123,9 @@ _METADATA = ("meta:registryMetadata", "meta:createdDate", "description", "meta:s
 
 
 def _without_metadata(node: JsonValue, *, names: bool = False) -> JsonValue:
-    """Return the schema without the members that do not affect which rows are valid.
+    """Return a node of the schema without the members that do not affect which rows are valid.
 
-    ``names``: the keys are names of fields.
+    ``names``: whether the keys of ``node`` are names of fields and are all kept.
     """
     if isinstance(node, dict):
         return {

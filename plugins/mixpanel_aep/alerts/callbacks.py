@@ -42,7 +42,7 @@ def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = N
 
 
 def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
-    """Return the keyword arguments of the task whose success means that the day is loaded; empty without alerts."""
+    """Return keyword arguments for the task with whose success a day is loaded; empty if no alerts are configured."""
     return {"on_success_callback": partial(day_loaded, pipeline)} if pipeline.alerts else {}
 
 

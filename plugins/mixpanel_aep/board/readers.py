@@ -1,4 +1,4 @@
-"""Caches the pipelines, and the readers of their lakes, in the API server between requests."""
+"""Caches the pipelines, and the readers of their lakes, in the process of the API server between requests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pipeline_of(dag_id: str) -> Pipeline | None:
 
 
 def reader_of(pipeline: Pipeline) -> FactsReader:
-    """Return the reader of a pipeline's facts, from the cache if the settings of its lake have not changed.
+    """Return the reader of what the lake contains about a pipeline; it is cached until the lake's settings change.
 
     Raises:
         PipelineError: the settings of the lake are invalid, or cannot be read.

@@ -57,7 +57,7 @@ class PipelineView:
 
     @property
     def outcome(self) -> str:
-        """The headline's text after the subject: the state of the newest day, with its numbers of events."""
+        """The text of the headline after ``last_day_name``: the state of the newest day, with its numbers of events."""
         return outcome(self.last) if self.last else "it has no day yet."
 
     @property
@@ -95,7 +95,7 @@ class PipelineView:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a run of a day is queued or running, or days are still to be read: the page then reloads itself."""
+        """Whether a run is queued or running, or days have not been read yet, so that the page reloads itself."""
         return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
 
     def months(self, most: int | None = None) -> list[Month]:
@@ -135,9 +135,10 @@ def failed_days(views: Sequence[PipelineView]) -> str:
 
 @dataclass(frozen=True)
 class DayView:
-    """The data of a day's page.
+    """The data of the page of one day.
 
-    ``runs``: the runs of the day, newest first. ``facts``: the facts about all days. ``ledger``: the day's records.
+    ``runs``: the runs of the day, newest first. ``facts``: what the lake contains about all days of the pipeline.
+    ``ledger``: the records of the day's ledger.
     """
 
     pipeline: Pipeline

@@ -1,1 +1,1 @@
-"""Hooks: they create the clients of Mixpanel and AEP from Airflow connections."""
+"""Airflow hooks, which create the clients of Mixpanel and AEP from Airflow connections."""

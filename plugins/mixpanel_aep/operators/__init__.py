@@ -1,1 +1,1 @@
-"""Operators: one for each task of the DAGs."""
+"""Airflow operators: a class for each task of this project's DAGs."""

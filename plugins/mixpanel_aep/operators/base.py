@@ -106,13 +106,13 @@ def day_run(
     replace: bool = False,
     backfill: bool = False,
 ) -> DayRun:
-    """Return the runner of the steps of one partition, with clients from the pipeline's connections.
+    """Return the runner of the steps of one partition, with clients that use the pipeline's connections.
 
     Args:
         pipeline: the pipeline.
         workspace: the workspace of the partition.
         run: the name of the run, for the ledger.
-        refresh: the name of the refresh to request; None: an existing export is used.
+        refresh: the name of a new export to request; None: an existing export of the day is used.
         replace: whether the run replaces the partition's active rows.
         backfill: whether the export may fetch other days of the backfill with the same request.
     """
@@ -176,7 +176,7 @@ class PartitionOperator(PipelineOperator):
         return workspace
 
     def steps(self, workspace: Workspace, context: Context) -> DayRun:
-        """Return the runner of the steps of the run's partition, with the settings of the run's conf."""
+        """Return the runner of the steps of the run's partition, with the options in the run's conf."""
         return day_run(
             self.pipeline,
             workspace,
@@ -189,7 +189,7 @@ class PartitionOperator(PipelineOperator):
     def upstream_digest(self, context: Context, task_id: str) -> str:
         """Return the digest of the previous step's output, which the task ``task_id`` stored in XCom.
 
-        Users can edit XCom. If the value is not a digest, return 32 zeros, which are the digest of no output.
+        Users can edit XCom. For a value that is not a digest, return 32 zeros: no output has this digest.
         """
         summary = context["ti"].xcom_pull(task_ids=task_id)
         digest = str(summary.get("digest")) if isinstance(summary, Mapping) else ""

@@ -101,7 +101,9 @@ class AepIngestOperator(PartitionOperator):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
     def _advance(self, workspace: Workspace, context: Context, deadline: float, *, in_time: bool) -> Summary:
-        """Do the next step of the load; return the summary if it is finished, else defer the task.
+        """Do the next step of the load; return the summary if the load is finished, otherwise defer the task.
+
+        ``deadline``: when to give up, in seconds since the epoch; ``in_time``: False if an earlier deadline has passed.
 
         Raises:
             BatchStuck: AEP has not finished the batch, and ``in_time`` is False.
@@ -175,7 +177,7 @@ class AepIngestOperator(PartitionOperator):
 def _poll_briefly(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
     """Poll a batch for a few seconds after the request to complete it; return whether AEP has finished the batch.
 
-    A temporary error of AEP ends the polling with False: the trigger continues it, and the task uses up no retry.
+    After a temporary error of AEP, return False: the trigger continues to poll, and the task does not use up a retry.
     """
     for seconds in _POLL_SECONDS:
         workspace.clock.sleep(seconds)

@@ -55,7 +55,7 @@ class ReconcileRefreshOperator(PipelineOperator):
         return [str(day) for day in sorted({*days, *late})]
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
-        """Return the missing days, except ``window``, that this run loads; log those that need a correction first."""
+        """Return the missing days that this run loads, except ``window``; log those that need a correction first."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.audit import audit_days
 
@@ -91,7 +91,7 @@ class ReconcileDayOperator(AepIngestOperator):
         return day_run(self.pipeline, workspace, run_name(context), refresh=self._refresh(context))
 
     def staged(self, workspace: Workspace, context: Context, steps: DayRun) -> Manifest:  # noqa: ARG002
-        """Run the steps up to stage, and return the manifest of the staged rows."""
+        """Run transform, validate and stage for the refreshed day, and return the manifest of the staged rows."""
         return steps.to_staged()
 
     @staticmethod

@@ -1,1 +1,1 @@
-"""Triggers: they poll AEP while a task is deferred, and write nothing."""
+"""Airflow triggers, which poll AEP while a task is deferred, and write nothing."""

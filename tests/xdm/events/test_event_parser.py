@@ -209,7 +209,7 @@ def test_a_line_with_any_property_value_is_an_event_or_has_a_reason(
         if isinstance(parsed, ParsedEvent):
             assert all(
                 -(2**63) <= number < 2**63
-                for number in (parsed.timestamp_ms, parsed.processed_ms, parsed.content)
+                for number in (parsed.timestamp_ms, parsed.processed_ms, parsed.content_digest)
             )
 
 

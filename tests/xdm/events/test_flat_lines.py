@@ -82,7 +82,7 @@ def assert_read_alike(lines: Sequence[bytes]) -> None:
 )  # fmt: skip
 def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
     found = find_flat_lines(FLAT + b"\n" + raw(text) + b"\n")
-    assert found is not None and found.places.tolist() == [0, 1]
+    assert found is not None and found.line_indexes.tolist() == [0, 1]
     members = found.members.only(found.members.row == 1)
     texts = [found.data[first:last] for first, last in zip(members.start, members.stop, strict=True)]
     names = [found.names[number] for number in members.name]
@@ -108,7 +108,7 @@ def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
 )  # fmt: skip
 def test_other_lines_are_not_flat_and_their_neighbours_are(body: bytes) -> None:
     found = find_flat_lines(b"\n".join((FLAT, body, FLAT, b"")))
-    assert found is not None and found.places.tolist() == [0, 2]
+    assert found is not None and found.line_indexes.tolist() == [0, 2]
     assert find_flat_lines(body + b"\n") is None
 
 
@@ -165,7 +165,7 @@ def test_the_benchmarks_day_is_flat_and_read_alike(odd: float) -> None:
     block = next(iter(benchmark_lines(300, odd=odd)))
     assert_read_alike(block.split(b"\n")[:-1])
     found = find_flat_lines(block)
-    assert found is not None and len(found.places) == (300 if not odd else 270)
+    assert found is not None and len(found.line_indexes) == (300 if not odd else 270)
 
 
 def test_other_lines_are_read_in_groups_and_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

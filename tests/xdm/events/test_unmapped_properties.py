@@ -38,7 +38,7 @@ SAMPLES = Path(__file__).parents[3] / "sandbox/mixpanel_aep_sandbox/demo_data/mi
 
 def unmapped(parsed: ParsedEvent, mapped: Iterable[str] = ()) -> str:
     """Return an event's unmapped JSON where a mapping set copies some properties whole."""
-    compiled = replace(NOTHING, whole=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
+    compiled = replace(NOTHING, whole_properties=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
     properties, _ = by_shape([parsed.properties], is_raw=True)
     (text,) = ColumnBuilder(compiled).build([parsed.event], properties).unmapped.to_pylist()
     return str(text)
@@ -95,7 +95,7 @@ def test_a_frequent_shape_is_read_as_a_single_line_is(text: bytes) -> None:
         events = [each for each in found if isinstance(each, ParsedEvent)]
         expected = seen_as(alone._replace(line_number=0))
         assert [seen_as(each._replace(line_number=0)) for each in events] == [expected] * 20
-        compiled = replace(NOTHING, whole={"time": ()}, unmapped=("_acme", "unmapped"))
+        compiled = replace(NOTHING, whole_properties={"time": ()}, unmapped=("_acme", "unmapped"))
         log = EvidenceLog()
         (rows,), _ = BlockReader(event_parser(evidence=log), log).read((body + b"\n") * 20, 1)
         kept_texts = ColumnBuilder(compiled).build(rows.events, rows.properties).unmapped.to_pylist()
@@ -107,7 +107,7 @@ def test_a_frequent_shape_is_read_as_a_single_line_is(text: bytes) -> None:
 
 
 def test_names_of_unmapped_properties_are_counted() -> None:
-    builder = ColumnBuilder(replace(NOTHING, whole={"time": (), "distinct_id": ()}))
+    builder = ColumnBuilder(replace(NOTHING, whole_properties={"time": (), "distinct_id": ()}))
     for body in (raw_line(b'"a":1,"b":2,"c":null'), raw_line(b'"a":1')):
         builder.build(["A"], by_shape([kept(body).properties], is_raw=True)[0])
     assert builder.names == {"a": 2, "b": 1}

@@ -1,4 +1,4 @@
-"""Data Prep's functions and operators, one entry each; ``docs/mapping.md`` contains the table."""
+"""The supported functions and operators of Data Prep, one ``Function`` each; ``docs/mapping.md`` has their table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of arguments and results between texts of the query and Python values."""
+"""Convert arguments and results of functions in Python between the texts of the DuckDB query and Python values."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from include.xdm.dataprep.functions.moments import write_moment
 from include.xdm.dataprep.functions.values import (
     array,
     boolean,
+    integer,
     json_array,
     json_number,
     json_object,
     members,
     number,
     text_of,
-    whole,
 )
 from include.xdm.dataprep.language.types import Type
 
 _DECODERS: dict[Type, Callable[[str], object]] = {
     Type.DATE: date_from,
     Type.NUMBER: lambda value: number(text_of(value)),
-    Type.INTEGER: whole,
+    Type.INTEGER: integer,
     Type.BOOLEAN: boolean,
     Type.ARRAY: array,
     Type.OBJECT: members,
@@ -36,7 +36,7 @@ _ENCODERS: dict[Type, Callable[..., str]] = {
 
 
 def decode(kind: Type, value: str) -> object:
-    """Decode the text of an argument in the DuckDB query to a Python value of type ``kind``.
+    """Decode the text of an argument in the DuckDB query to the Python value of a type; None for a JSON null.
 
     Raises:
         Failure: the text cannot be converted to the type.
@@ -47,7 +47,7 @@ def decode(kind: Type, value: str) -> object:
 
 
 def encode(kind: Type, value: object) -> object:
-    """Encode the result of a Python function for the DuckDB query: integers and booleans unchanged, others as text.
+    """Encode the result of a function for the DuckDB query: integers and booleans unchanged, other types as text.
 
     Raises:
         Failure: the number is not finite.

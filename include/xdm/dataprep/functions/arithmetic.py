@@ -1,4 +1,4 @@
-"""Operators of numbers, by JEXL's rules; EP:data-prep/api/functions.md shows five of them. A null operand gives null."""
+"""Arithmetic operators by JEXL's rules; EP:data-prep/api/functions.md shows five of them. A null operand gives null."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _EXACT = "integers of any size, and numbers in strings"
 
 
 def add(one: Json, other: Json) -> Json:
-    """Return the sum; if one of the two is a string, return both joined."""
+    """Return the sum of two numbers; if one of the two values is a string, return both joined."""
     if is_string(one) or is_string(other):
         return json_text(text_of(one) + text_of(other))
     return json_number(number(text_of(one)) + number(text_of(other)))
 
 
 def subtract(one: float, other: float) -> float:
-    """Return the difference."""
+    """Return ``one - other``."""
     return one - other
 
 
 def multiply(one: float, other: float) -> float:
-    """Return the product."""
+    """Return ``one * other``."""
     return one * other
 
 
 def divide(one: float, other: float) -> float:
-    """Return the quotient; of two integers its integer part, as in Java."""
+    """Return ``one / other``; for two integers only the integer part, as in Java."""
     if isinstance(one, int) and isinstance(other, int):
         quotient = abs(one) // abs(other)
         return quotient if (one < 0) == (other < 0) else -quotient
@@ -39,7 +39,7 @@ def divide(one: float, other: float) -> float:
 
 
 def modulo(one: float, other: float) -> float:
-    """Return the remainder with the sign of the dividend, as in Java."""
+    """Return the remainder of ``one / other``, with the sign of ``one`` as in Java."""
     if isinstance(one, int) and isinstance(other, int):
         rest = abs(one) % abs(other)
         return -rest if one < 0 else rest
@@ -47,32 +47,32 @@ def modulo(one: float, other: float) -> float:
 
 
 def negate(value: float) -> float:
-    """Return the negative number."""
+    """Return ``-value``."""
     return -value
 
 
 def plus(value: float) -> float:
-    """Return the number, with -0 as 0."""
+    """Return ``+value``: the number unchanged, except that -0 gives 0."""
     return 0 + value
 
 
 def bit_and(one: int, other: int) -> int:
-    """Return the bits that both numbers have."""
+    """Return ``one & other``: the bits that both integers have."""
     return one & other
 
 
 def bit_or(one: int, other: int) -> int:
-    """Return the bits that at least one number has."""
+    """Return ``one | other``: the bits that at least one of the integers has."""
     return one | other
 
 
 def bit_xor(one: int, other: int) -> int:
-    """Return the bits that exactly one number has."""
+    """Return ``one ^ other``: the bits that exactly one of the integers has."""
     return one ^ other
 
 
 def complement(value: int) -> int:
-    """Return the inverted bits."""
+    """Return ``~value``: the integer with its bits inverted."""
     return ~value
 
 
@@ -96,7 +96,7 @@ def _bitwise(symbol: str, python: Callable[..., object]) -> Function:
 
 
 FUNCTIONS = [
-    Function("+", CATEGORY, _ANY, _sum_type, python=add, gives=Type.ANY, because=_EXACT,
+    Function("+", CATEGORY, _ANY, _sum_type, python=add, python_type=Type.ANY, because=_EXACT,
              note="If one of the two is a string, both are joined.", examples=(("1 + 2", 3),)),
     _arithmetic("-", subtract),
     _arithmetic("*", multiply),

@@ -1,4 +1,4 @@
-"""Functions of arrays (EP:data-prep/functions.md#arrays) and aggregation."""
+"""Array functions (EP:data-prep/functions.md#arrays) and the aggregations min and max."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _JSON = "arrays are JSON with items of any type"
 
 
 def items_of(items: list[Json]) -> list[Json]:
-    """Return the arguments of a function, or the items of the array if the only argument is an array."""
+    """Return the arguments ``items`` of a function; if the only argument is an array, return its items."""
     return array(items[0]) if len(items) == 1 and items[0].startswith("[") else items
 
 
@@ -36,17 +36,17 @@ def add_to_array(old: list[Json], items: list[Json]) -> list[Json]:
 
 
 def join_arrays(old: list[Json], arrays: list[list[Json] | None]) -> list[Json]:
-    """Return the items of several arrays in one array; nulls are skipped."""
+    """Return one array with the items of ``old`` and of all ``arrays``; a null in place of an array is skipped."""
     return [*old, *(item for more in arrays if more for item in more)]
 
 
 def to_array(include_nulls: bool, items: list[Json]) -> list[Json]:
-    """Return an array of the arguments, with or without nulls."""
+    """Return an array of the arguments ``items``, with or without nulls."""
     return [item for item in items if include_nulls or item != "null"]
 
 
 def size_of(value: Json | None) -> int:
-    """Return the number of items, members or characters; 0 for null and 1 for other values."""
+    """Return the number of items, members or characters of a value; 0 for null, 1 for a number or a boolean."""
     if value is None:
         return 0
     if value.startswith("["):
@@ -57,22 +57,22 @@ def size_of(value: Json | None) -> int:
 
 
 def empty(value: Json | None) -> bool:
-    """Return whether a value is empty as in JEXL: null, 0, or an empty array, object or text."""
+    """Return whether a value is empty as in JEXL: null, 0, or an empty array, object or string."""
     return size_of(value) == 0 or (is_number(value or "") and number(value or "") == 0)
 
 
 def minimum(items: list[Json]) -> Json | None:
-    """Return the least of the arguments or array items, without nulls; None without values."""
+    """Return the least of the arguments, or of the items of one array; nulls are skipped. None without values."""
     return _find_extreme(items, -1)
 
 
 def maximum(items: list[Json]) -> Json | None:
-    """Return the greatest of the arguments or array items, without nulls; None without values."""
+    """Return the greatest of the arguments, or of the items of one array; nulls are skipped. None without values."""
     return _find_extreme(items, 1)
 
 
 def _find_extreme(items: list[Json], sign: int) -> Json | None:
-    """Return the least (``sign`` -1) or greatest (1) item, the first of equal ones; nulls are skipped."""
+    """Return the least (``sign`` -1) or greatest (``sign`` 1) item, the first of equal ones; nulls are skipped."""
     best: Json | None = None
     for item in items_of(items):
         if item != "null" and (best is None or compare(item, best) * sign > 0):
@@ -81,12 +81,12 @@ def _find_extreme(items: list[Json], sign: int) -> Json | None:
 
 
 def upsert_array_append(items: list[Json]) -> list[Json]:
-    """Return the input, as Adobe's function does unless a profile is updated."""
+    """Return the array unchanged, as Adobe's function does unless a profile is updated."""
     return items
 
 
 def upsert_array_replace(items: list[Json], _: int) -> list[Json]:
-    """Return the input, as Adobe's function does unless a profile is updated."""
+    """Return the array unchanged, as Adobe's function does unless a profile is updated."""
     return items
 
 
@@ -109,10 +109,10 @@ def _extreme_date(
 
 
 def _require_common_order(given: Sequence[Type]) -> Type:
-    """Check that values have a common order.
+    """Check that values of the given types can be compared with each other; return their common type.
 
     Raises:
-        LanguageError: the values have no common order.
+        LanguageError: a date would be compared with a value that is not a date.
     """
     kind = common(list(given)) if len(given) > 1 else Type.ANY
     if Type.DATE in given and kind is not Type.DATE:
@@ -128,7 +128,7 @@ def _same(given: Sequence[Type]) -> Type:
 def _aggregate(name: str, python: Callable[..., object], result: int) -> Function:
     return Function(
         name, "Aggregation", (required("OPTIONS", Type.ANY),), _require_common_order, special=_extreme_date(name), python=python,
-        gives=Type.ANY, many=1, because="natural order of values of any type",
+        python_type=Type.ANY, many=1, because="natural order of values of any type",
         note="Applies to the arguments, or to the items of one array; nulls are skipped.",
         examples=((f"{name}(3, 1, 4)", result),),
     )  # fmt: skip
@@ -140,12 +140,14 @@ _NULLABLE = required("INPUT", Type.ANY, nullable=True)
 
 FUNCTIONS = [
     Function(
-        "first", CATEGORY, (required("INPUT", Type.ANY),), _same, python=first, gives=Type.ANY, many=1, because=_JSON,
-        note="Applies to the arguments, or to the items of one array.", examples=(('first("1", "2", "3")', "1"),),
+        "first", CATEGORY, (required("INPUT", Type.ANY),), _same, python=first, python_type=Type.ANY, many=1,
+        because=_JSON, note="Applies to the arguments, or to the items of one array.",
+        examples=(('first("1", "2", "3")', "1"),),
     ),
     Function(
-        "last", CATEGORY, (required("INPUT", Type.ANY),), _same, python=last, gives=Type.ANY, many=1, because=_JSON,
-        note="Applies to the arguments, or to the items of one array.", examples=(('last("1", "2", "3")', "3"),),
+        "last", CATEGORY, (required("INPUT", Type.ANY),), _same, python=last, python_type=Type.ANY, many=1,
+        because=_JSON, note="Applies to the arguments, or to the items of one array.",
+        examples=(('last("1", "2", "3")', "3"),),
     ),
     Function(
         "add_to_array", CATEGORY, (_ARRAY, _VALUES), Type.ARRAY, python=add_to_array, many=1, may_be_empty=True, because=_JSON,

@@ -1,4 +1,7 @@
-"""Functions and operators that need only some of their arguments; a failure of another argument has no effect."""
+"""Functions and operators that use only some of their arguments, such as iif; a failure of the others has no effect.
+
+They are compiled to SQL as ``Function.special``: the result is SQL for the value, and SQL for whether it failed.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def iif(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | Non
 
 
 def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
-    """Return SQL for the first value that is not null; a failure before it makes the result fail."""
+    """Return SQL for the first value that is not null; the result fails if a value before it failed."""
     if len(cells) == 1:
         return None
     same = convert_to_common_type(cells)
@@ -41,7 +44,10 @@ def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str 
 
 
 def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for ``value ?: other``: the value if it is "defined, non-null and non-false" (JEXL's reference)."""
+    """Return SQL for ``value ?: other``: the value, or ``other`` if the value is null or false.
+
+    JEXL's reference: the value has to be "defined, non-null and non-false".
+    """
     one, other = convert_to_common_type(cells)
     empty = f"coalesce({as_json(cells[0])} = 'false', true)"
     late = f"{empty} AND ({other.fails})" if other.fails else None
@@ -50,7 +56,10 @@ def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | N
 
 
 def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for the value after the first option that equals the key, or for the default, if given."""
+    """Return SQL for ``decode(key, option, value, …, default)``: the value of the first option that equals the key.
+
+    If no option equals the key, the result is the default, or null without one.
+    """
     key, options = cells[0], cells[1:]
     default = [options[-1]] if len(options) % 2 else []
     pairs = list(zip(options[::2], options[1::2], strict=False))
@@ -68,7 +77,7 @@ def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | 
 
 
 def _matches(key: SqlValue, option: SqlValue) -> str:
-    """Return SQL that tests whether two keys are equal as texts; null equals null."""
+    """Return SQL that tests whether a key and an option are equal as texts; null equals null."""
     return f"{text_of(key)} IS NOT DISTINCT FROM {text_of(option)}"
 
 
@@ -82,13 +91,13 @@ def _fails_before_a_value(parts: list[tuple[str | None, str]]) -> str | None:
 
 
 def convert_to_common_type(cells: Sequence[SqlValue]) -> list[SqlValue]:
-    """Return the cells, converted to their common type."""
+    """Return the values converted to their common type."""
     kind = common([cell.type for cell in cells])
     return [convert_cell(cell, kind) for cell in cells]
 
 
 def first_not_null(items: list[str]) -> str | None:
-    """Return the first argument, or item of a single array, that is not null; None if all are null."""
+    """Return the first argument, or item of a single array, that is not null; None without such a value."""
     return next((item for item in items_of(items) if item != "null"), None)
 
 
@@ -137,7 +146,8 @@ FUNCTIONS = [
     ),
     Function(
         "coalesce", "Hierarchies - Arrays", (_VALUE,), lambda given: common(list(given)) if len(given) > 1 else Type.ANY,
-        special=coalesce, python=first_not_null, gives=Type.ANY, many=1, because="for one array; SQL for several values",
+        special=coalesce, python=first_not_null, python_type=Type.ANY, many=1,
+        because="for one array; SQL for several values",
         examples=(('coalesce(null, null, null, "first", null, "second")', "first"),),
     ),
     Function(

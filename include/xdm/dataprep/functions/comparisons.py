@@ -1,4 +1,4 @@
-"""Equality and order of values, and the operators that compare, as in JEXL."""
+"""Operators that compare values, with JEXL's rules for equality and order."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _TRUTHS = ("true", "false")
 
 
 def truth(value: Json) -> bool:
-    """Return a value as a condition: a boolean, a word for one, or a number, of which only 0 is false.
+    """Convert a boolean, a word in ``values.TRUE`` or ``values.FALSE``, or a number (0 is false) to a boolean.
 
     Raises:
-        Failure: the value cannot be a condition.
+        Failure: the value cannot be converted.
     """
     return number(value) != 0 if is_number(value) else boolean(value)
 
@@ -37,7 +37,8 @@ def truth(value: Json) -> bool:
 def equal(one: Json | None, other: Json | None) -> bool:
     """Return whether two values are equal; null equals only null.
 
-    If one is a boolean, both are compared as booleans; if one is a number, as numbers; otherwise as texts.
+    If one is a boolean, both are compared as booleans; if one is a number, as numbers; otherwise as texts. Arrays and
+    objects are compared exactly.
 
     Raises:
         Failure: a value cannot be converted to the type of the other one.
@@ -56,12 +57,12 @@ def equal(one: Json | None, other: Json | None) -> bool:
 
 
 def equal_items(one: Json, other: Json) -> bool:
-    """Return whether two items of arrays are equal."""
+    """Return whether two items of arrays are equal, as ``equal`` does for arguments."""
     return equal(None if one == "null" else one, None if other == "null" else other)
 
 
 def _exact(value: object) -> object:
-    """Return a value in which true differs from 1."""
+    """Return a JSON value in a form in which true and 1, which Python treats as equal, differ."""
     if isinstance(value, list):
         return [_exact(item) for item in value]
     if isinstance(value, dict):
@@ -70,7 +71,9 @@ def _exact(value: object) -> object:
 
 
 def compare(one: Json, other: Json) -> int:
-    """Return a number below, equal to or above 0, by comparing as numbers if one value is a number, otherwise as texts.
+    """Return -1, 0 or 1 if ``one`` is less than, equal to or greater than ``other``.
+
+    They are compared as numbers if one of them is a number, otherwise as texts.
 
     Raises:
         Failure: a value is an array or an object, or one is a number and the other one a text that is not a number.
@@ -85,36 +88,36 @@ def _sign(one: float | str, other: float | str) -> int:
 
 
 def not_equal(one: Json | None, other: Json | None) -> bool:
-    """Return whether two values differ."""
+    """Return the negation of ``equal``."""
     return not equal(one, other)
 
 
 def less_than(one: Json | None, other: Json | None) -> bool:
-    """Return whether the first value is less; false with a null."""
+    """Return whether ``one < other``; false if one of them is null."""
     return one is not None and other is not None and compare(one, other) < 0
 
 
 def less_than_or_equal(one: Json | None, other: Json | None) -> bool:
-    """Return whether the first value is less or equal; true for two nulls, as in JEXL."""
+    """Return whether ``one <= other``; true for two nulls as in JEXL, false for one."""
     return (one is None and other is None) or (
         one is not None and other is not None and compare(one, other) <= 0
     )
 
 
 def greater_than(one: Json | None, other: Json | None) -> bool:
-    """Return whether the first value is greater; false with a null."""
+    """Return whether ``one > other``; false if one of them is null."""
     return one is not None and other is not None and compare(one, other) > 0
 
 
 def greater_than_or_equal(one: Json | None, other: Json | None) -> bool:
-    """Return whether the first value is greater or equal; true for two nulls."""
+    """Return whether ``one >= other``; true for two nulls as in JEXL, false for one."""
     return (one is None and other is None) or (
         one is not None and other is not None and compare(one, other) >= 0
     )
 
 
 def contains(one: Json | None, other: Json | None) -> bool:
-    """Return the result of ``value =~ array``, ``value =~ object`` (its keys) or ``value =~ "regular expression"``."""
+    """Return the result of ``one =~ other``; ``other``: an array, an object (its keys) or a regular expression."""
     if other is None:
         return False
     if other.startswith("["):
@@ -127,7 +130,7 @@ def contains(one: Json | None, other: Json | None) -> bool:
 
 
 def not_contains(one: Json | None, other: Json | None) -> bool:
-    """Return the negation of ``contains``: the result of ``value !~ other``."""
+    """Return the result of ``one !~ other``, the negation of ``contains``."""
     return not contains(one, other)
 
 
@@ -137,7 +140,7 @@ def starts_with(one: str, other: str) -> str:
 
 
 def not_starts_with(one: str, other: str) -> str:
-    """Return the SQL negation of ``starts_with``; true with a null."""
+    """Return SQL for the negation of ``starts_with``; true if one of them is null."""
     return f"(NOT {starts_with(one, other)})"
 
 
@@ -147,14 +150,14 @@ def ends_with(one: str, other: str) -> str:
 
 
 def not_ends_with(one: str, other: str) -> str:
-    """Return the SQL negation of ``ends_with``; true with a null."""
+    """Return SQL for the negation of ``ends_with``; true if one of them is null."""
     return f"(NOT {ends_with(one, other)})"
 
 
 def _comparison_compiler(
     symbol: str,
 ) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]:
-    """Return a compiler of a comparison to SQL, for operands of known types."""
+    """Return the ``Function.special`` of a comparison: it compiles to SQL if both operands have the same known type."""
 
     def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
         one, other = cells
@@ -175,12 +178,12 @@ def _comparison_compiler(
 
 
 def _without_zone_name(cell: SqlValue) -> SqlValue:
-    """Return a date without the name of its zone, which SQL cannot read."""
+    """Return a value, if it is a date, without the name of its zone, which SQL cannot read."""
     return SqlValue(convert_cell(cell, Type.STRING).sql, Type.DATE) if cell.type is Type.DATE else cell
 
 
 def _require_comparable(given: Sequence[Type]) -> Type:
-    """Check that two values can be compared.
+    """Check that two values of the given types can be compared; return the type of the result.
 
     Raises:
         LanguageError: a date is compared with a value that is not a date.
@@ -197,8 +200,8 @@ _MEMBERSHIP = "regular expressions and arrays"
 
 def _comparison(symbol: str, python: Callable[..., object]) -> Function:
     return Function(
-        symbol, CATEGORY, _NULLABLE, _require_comparable, special=_comparison_compiler(symbol), python=python, gives=Type.BOOLEAN,
-        because="values of unknown type; SQL if both types are known",
+        symbol, CATEGORY, _NULLABLE, _require_comparable, special=_comparison_compiler(symbol), python=python,
+        python_type=Type.BOOLEAN, because="values of unknown type; SQL if both types are known",
     )  # fmt: skip
 
 

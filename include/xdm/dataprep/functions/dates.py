@@ -1,4 +1,4 @@
-"""Date and time functions (EP:data-prep/functions.md#date-and-time). Instants are kept to the microsecond."""
+"""Date and time functions (EP:data-prep/functions.md#date-and-time), with a precision of microseconds."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _JAVA = "Java's date patterns and zones"
 
 
 def now(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for the time of the day's export."""
+    """Return SQL for the time when the events of the day were exported."""
     return text_literal(around.now), None
 
 
 def timestamp(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for the time of the day's export in milliseconds."""
+    """Return SQL for the time when the events of the day were exported, in milliseconds since 1970."""
     return f"epoch_ms({text_literal(around.now)}::TIMESTAMPTZ)", None
 
 
 def date(value: Json | None, pattern: str, default: datetime | None) -> datetime | None:
-    """Parse a value as an instant, by a Java date pattern if one is given; return ``default`` for null."""
+    """Convert a value to an instant, by a Java date pattern if ``pattern`` is not empty; null gives ``default``."""
     if value is None:
         return default
     if pattern:
@@ -44,7 +44,10 @@ def date(value: Json | None, pattern: str, default: datetime | None) -> datetime
 
 @lru_cache(4096)
 def date_or_none(text: str) -> datetime | None:
-    """Return the instant of a text for a date field without a pattern (EP:data-prep/data-handling.md#dates), or None."""
+    """Parse a text, which a mapping copies to a date field, by Data Prep's own patterns; return None if none fits.
+
+    The patterns are in EP:data-prep/data-handling.md#dates.
+    """
     try:
         return guess_date(text)
     except ValueError:
@@ -62,12 +65,12 @@ def dformat(milliseconds: int, pattern: str) -> str:
 
 
 def date_part(component: str, moment: datetime) -> int:
-    """Return the named component of an instant, such as its month, as an integer."""
+    """Return a component of an instant, such as its month, as an integer; ``component``: its name."""
     return _part(component)[1](moment)
 
 
 def set_date_part(component: str, value: int, moment: datetime) -> datetime:
-    """Set one component of an instant; a day after the end of the month becomes its last day, as in Java."""
+    """Change one component of an instant; as in Java, a day after the end of the month is set to its last day."""
     part = _settable(component)
     if part in ("year", "month"):
         year, month = (value, moment.month) if part == "year" else (moment.year, value)
@@ -81,7 +84,7 @@ def set_date_part(component: str, value: int, moment: datetime) -> datetime:
 def make_date_time(
     year: int, month: int, day: int, hour: int, minute: int, second: int, nanosecond: int, place: str
 ) -> datetime:
-    """Return the instant of a wall-clock time in a zone."""
+    """Return the instant of a wall-clock time in a zone; ``place``: the name of the zone."""
     if not 0 <= nanosecond <= 999_999_999:
         raise Failure("the nanoseconds are not below a second")
     return valid_wall_time(
@@ -90,12 +93,12 @@ def make_date_time(
 
 
 def zone_date_to_utc(moment: datetime) -> datetime:
-    """Return an instant in UTC."""
+    """Convert an instant to the zone UTC."""
     return moment.astimezone(UTC)
 
 
 def zone_date_to_zone(moment: datetime, place: str) -> datetime:
-    """Return an instant in a zone."""
+    """Convert an instant to a zone; ``place``: the name of the zone."""
     return moment.astimezone(zone_named(place))
 
 

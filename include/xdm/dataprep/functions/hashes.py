@@ -1,4 +1,4 @@
-"""Hash functions (EP:data-prep/functions.md#hashing): lower-case hex."""
+"""Hash functions (EP:data-prep/functions.md#hashing), whose results are in lower-case hex."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHARSETS = {
 
 
 def encoded(text: str, charset: str) -> bytes:
-    """Return the bytes of a text as Java encodes it.
+    """Encode a text with a charset, as Java does.
 
     UTF-16 begins with a byte order mark; a character that the charset does not have becomes a question mark.
 
@@ -37,27 +37,27 @@ def encoded(text: str, charset: str) -> bytes:
 
 
 def md5(text: str, charset: str) -> str:
-    """Return the MD5 hash in lower-case hex."""
+    """Return the MD5 hash of a text in lower-case hex."""
     return hashlib.md5(encoded(text, charset), usedforsecurity=False).hexdigest()
 
 
 def sha1(text: str, charset: str) -> str:
-    """Return the SHA-1 hash in lower-case hex."""
+    """Return the SHA-1 hash of a text in lower-case hex."""
     return hashlib.sha1(encoded(text, charset), usedforsecurity=False).hexdigest()
 
 
 def sha256(text: str, charset: str) -> str:
-    """Return the SHA-256 hash in lower-case hex."""
+    """Return the SHA-256 hash of a text in lower-case hex."""
     return hashlib.sha256(encoded(text, charset)).hexdigest()
 
 
 def sha512(text: str, charset: str) -> str:
-    """Return the SHA-512 hash in lower-case hex."""
+    """Return the SHA-512 hash of a text in lower-case hex."""
     return hashlib.sha512(encoded(text, charset)).hexdigest()
 
 
 def crc32(text: str, charset: str) -> str:
-    """Return the CRC-32 with the lowest byte first, as in the documented example."""
+    """Return the CRC-32 of a text in lower-case hex, the lowest byte first as in the documented example."""
     return zlib.crc32(encoded(text, charset)).to_bytes(4, "little").hex()
 
 

@@ -1,4 +1,4 @@
-"""Translation of Java's regular expressions to Python's."""
+"""Translate Java's regular expressions to Python's, and refuse those that may take too long."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _PIECE = re.compile(
 
 
 MOST_CHARACTERS = 10_000
-"""The limit for an expression and for its text: Python's time grows with the square of the text's length, or faster."""
+"""The maximum length of an expression and of a text: the time grows with the square of the text's length or faster."""
 
 
 class TooLong(ValueError):
-    """A text or an expression has more than ``MOST_CHARACTERS`` characters."""
+    """A regular expression, or the text to match, has more than ``MOST_CHARACTERS`` characters."""
 
 
 def limited(text: str) -> str:
-    """Return a text to which an expression may be applied.
+    """Return the text unchanged if it is short enough for a regular expression.
 
     Raises:
         TooLong: the text has more than ``MOST_CHARACTERS`` characters.
@@ -47,7 +47,7 @@ def limited(text: str) -> str:
 
 @lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    r"""Return the Python expression that matches the same texts as the Java one.
+    r"""Compile a Java regular expression to a Python one that matches the same texts.
 
     ``\\d``, ``\\w``, ``\\s`` and ignoring case apply to ASCII, and the dot does not match Java's line ends.
 
@@ -122,7 +122,7 @@ def _escaped(letter: str, inside: int) -> str:
 
 @lru_cache(64)
 def _ranges(name: str) -> str:
-    """Return the inside of a character class for a POSIX class or a Unicode category."""
+    r"""Return the characters of ``\p{name}``, a POSIX class or a Unicode category, as the inside of ``[...]``."""
     if name in _POSIX:
         return _POSIX[name]
     category = name.removeprefix("Is")

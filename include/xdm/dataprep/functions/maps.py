@@ -1,4 +1,4 @@
-"""Functions of maps (EP:data-prep/functions.md#map). A map is a JSON object whose keys are not in the schema."""
+"""Map functions (EP:data-prep/functions.md#map). A map is a JSON object whose keys the schema does not define."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def to_map(pairs: list[Json]) -> dict[str, Json] | None:
 
 
 def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
-    """Return a map of objects by key; the first object with a key is kept, and objects without the key are left out."""
+    """Return a map of ``objects`` by the value of their member ``key``.
+
+    If several objects have the same value, the first one is kept; objects without the member are left out.
+    """
     made: dict[str, Json] = {}
     for item in objects:
         value = members(item).get(key, "null")
@@ -28,7 +31,7 @@ def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
 
 
 def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    """Build a map from alternating keys and values, from one object, or from objects and the name of their key."""
+    """Build a map from alternating keys and values, from one object, or from objects and their key member's name."""
     first = pairs[0]
     if first == "null":
         return None
@@ -38,7 +41,7 @@ def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
 
 
 def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
-    """Return the value of one key (None if absent), or the array of the existing values of several keys."""
+    """Return the value of one key, or None if it is missing; for an array of keys, an array of the existing values."""
     if key.startswith("["):
         names = dict.fromkeys(text_of(name) for name in array(key))
         return json_array(value[name] for name in names if name in value)

@@ -1,4 +1,4 @@
-"""Instants: wall-clock times of a zone, and their text."""
+"""Instants with a time zone (``datetime``): correct them for daylight saving time, and write them as text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def valid_wall_time(moment: datetime) -> datetime:
     """Return a wall-clock time that exists in its time zone.
 
-    A time in the gap at the start of daylight saving time is moved forward by the gap, as in Java.
+    A time that is skipped at the start of daylight saving time is moved forward by the gap, as in Java.
     """
     return moment.astimezone(UTC).astimezone(moment.tzinfo)
 
 
 def write_moment(moment: datetime) -> str:
-    """Return an instant in ISO 8601, with a named zone in brackets, as Java's ZonedDateTime writes it."""
+    """Return an instant as ISO 8601 text, with the name of its zone in brackets, as Java's ZonedDateTime does."""
     text = moment.isoformat(timespec="microseconds")
     day, rest = text[:19], text[26:]
     fraction = text[19:26].rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""Type conversions (EP:data-prep/functions.md#type-conversions)."""
+"""Functions that convert texts to numbers (EP:data-prep/functions.md#type-conversions)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXACT = "a text that is not a number fails, and digits beyond 64 bits are kept"
 
 
 def to_integer(text: str) -> int:
-    """Return a text as an integer.
+    """Convert a text to an integer.
 
     Raises:
         Failure: the number has a fraction, or is larger than Java's Integer.
@@ -26,12 +26,12 @@ def to_integer(text: str) -> int:
 
 
 def to_bigint(text: str) -> int | float:
-    """Return a text as a number; a fraction is kept, as in the documented example."""
+    """Convert a text to a number of any size; a fraction is kept, as in the documented example."""
     return number(text)
 
 
 def to_decimal(text: str) -> int | float:
-    """Return a text as a double; an integer that a double cannot represent exactly is kept as an integer."""
+    """Convert a text to a double; an integer that a double cannot represent exactly stays an integer."""
     found = number(text)
     if isinstance(found, float) or abs(found) >= 10**300:
         return found
@@ -39,7 +39,7 @@ def to_decimal(text: str) -> int | float:
 
 
 def to_float(text: str) -> float:
-    """Return a text as a single-precision number."""
+    """Convert a text to a single-precision number."""
     return float32(number(text))
 
 

@@ -1,4 +1,4 @@
-"""Functions of objects and maps (EP:data-prep/functions.md#objects, #map). Both are JSON objects here."""
+"""Object functions (EP:data-prep/functions.md#objects, #map); objects and maps are both JSON objects here."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ BECAUSE = "objects are JSON with members that are known only at run time"
 
 
 def is_empty(value: Json | None) -> bool:
-    """Return whether an array, object or text is empty; null is empty."""
+    """Return whether an array, object or string is empty; null is empty, too."""
     return size_of(value) == 0
 
 
 def nullify(_: EvaluationContext, __: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return the SQL expression ``NULL``."""
+    """Return SQL for ``nullify()``, which is always null."""
     return "NULL", None
 
 
 def contains_key(around: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL that tests whether the path exists in the event, even with the value null."""
+    """Return SQL that tests whether the event has a path, even with the value null; the path is a constant text."""
     assert cells[0].constant is not None
     return around.exists(cells[0].constant), None
 
 
 def to_object(pairs: list[Json]) -> dict[str, Json]:
-    """Build an object from alternating keys and values; a later value of the same key counts, as in a Java map."""
+    """Build an object from alternating keys and values; the last value of a key is used, as in a Java map."""
     made = {}
     for name, value in zip(pairs[::2], pairs[1::2], strict=True):
         made[_name(name)] = value
@@ -54,7 +54,10 @@ def to_object(pairs: list[Json]) -> dict[str, Json]:
 
 
 def arrays_to_objects(pairs: list[Json]) -> list[Json]:
-    """Build one object per array index from alternating keys and arrays; shorter arrays give no member."""
+    """Build one object for each array index, from alternating keys and arrays.
+
+    Object n has under each key the item n of its array; the member is left out if the array is shorter.
+    """
     names = [_name(name) for name in pairs[::2]]
     columns = [[] if column == "null" else array(column) for column in pairs[1::2]]
     rows = range(max(map(len, columns), default=0))
@@ -74,7 +77,7 @@ def get_values(text: str, key: str, value_delimiter: str | None, field_delimiter
 
 
 def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) -> list[tuple[str, str]]:
-    """Return names and values without surrounding blanks; parts without a name or a delimiter are left out."""
+    """Split a text into names and values without surrounding blanks; parts without a name or delimiter are left out."""
     parts = [part.partition(value_delimiter or ":") for part in text.split(field_delimiter or ",")]
     return [(name.strip(), value.strip()) for name, delimiter, value in parts if delimiter and name.strip()]
 
@@ -114,7 +117,7 @@ def json_to_object(value: Json) -> Json:
 
 
 def _read_type(given: Sequence[Type]) -> Type:
-    """Check the type of the argument of json_to_object.
+    """Check the type of the argument of json_to_object; return the type of the result.
 
     Raises:
         LanguageError: the argument is a date, which is not JSON.

@@ -1,4 +1,4 @@
-"""Functions that take a regular expression (EP:data-prep/functions.md)."""
+"""Functions that take a regular expression in Java's syntax (EP:data-prep/functions.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _JAVA = "Java's regular expressions are not RE2's"
 
 
 def explode(text: str, pattern: str) -> list[Json]:
-    """Return all parts of a text, including empty ones; an empty match at the beginning does not split."""
+    """Split a text at each match of a pattern; return all parts, also empty ones, as JSON strings.
+
+    An empty match at the beginning or the end of the text does not split it.
+    """
     parts, at = [], 0
     for match in compiled(pattern).finditer(limited(text)):
         if match.end() > 0 and not (match.start() == match.end() == len(text)):
@@ -22,13 +25,13 @@ def explode(text: str, pattern: str) -> list[Json]:
 
 
 def extract_regex(text: str, pattern: str) -> list[Json]:
-    """Return the first match and its groups."""
+    """Return the first match of a pattern in a text, and its groups, as JSON strings; empty without a match."""
     match = compiled(pattern).search(limited(text))
     return [json_text(group) for group in (match[0], *match.groups(""))] if match else []
 
 
 def matches_regex(text: str, pattern: str) -> bool:
-    """Return whether the whole text matches."""
+    """Return whether a pattern matches the whole text."""
     return compiled(pattern).fullmatch(limited(text)) is not None
 
 

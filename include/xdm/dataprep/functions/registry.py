@@ -1,4 +1,4 @@
-"""An entry of the function table: name, parameters, types, examples, and its compilation to SQL."""
+"""The description of a Data Prep function or operator: name, parameters, types, examples, and implementation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a function.
+    """A parameter of a Data Prep function.
 
-    ``default``: the value if the argument is absent, as text or JSON. A null argument stays null, and makes the result
-    null unless the parameter is ``nullable``. ``names``: "only": the argument is a path, bare or in quotes, not a value
-    of the row; "also": a bare word that is not a source stands for itself. ``check``: refuses constants that are
-    invalid for every row; it raises ValueError with half a sentence.
+    Attributes:
+        name: the name in the documentation.
+        type: the type to which arguments are converted.
+        default: the value if the argument is missing, as text or JSON; None if the argument is required.
+        nullable: whether the function is called with a null argument; otherwise its result is null.
+        names: "only": the argument is a path, bare or in quotes, not a value of the row; "also": a bare word that is
+            not a source is a constant text.
+        check: checks a constant argument before any row is read; it raises ValueError with half a sentence.
     """
 
     name: str
@@ -34,18 +38,25 @@ class Parameter:
 
     @property
     def optional(self) -> bool:
-        """Whether the argument may be absent."""
+        """Whether the argument may be left out."""
         return self.default is not None
 
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """One function or operator.
+    """A function or operator of Data Prep, with one of three implementations: ``sql``, ``python`` or ``special``.
 
-    It compiles in one of three ways. ``sql``: a template over its arguments, if DuckDB has the documented semantics.
-    ``python``: a function of one row's values, called on Arrow batches, if DuckDB differs; ``because`` gives the
-    reason. ``special``: SQL from the arguments of any types; if it returns None, ``python`` is called.
-    ``many`` repeats the last ``many`` parameters without limit; ``may_be_empty``: these may also be absent.
+    Attributes:
+        returns: the type of the result, or a function that returns it for the types of the arguments.
+        sql: returns SQL for the SQL of the arguments; for functions that DuckDB computes as documented.
+        python: computes the result of one row; for functions that DuckDB computes differently (``because``).
+        special: returns SQL for arguments of any type, or None if ``python`` has to be called.
+        python_type: the type of the result of ``python``, if it differs from ``returns``.
+        many: the number of parameters, the last ones, that may be repeated without limit.
+        may_be_empty: whether these parameters may also be missing.
+        method: whether it may be called as ``value.name(…)``.
+        pairs: returns the fault of a number of arguments, half a sentence, or None.
+        because, note, examples: columns of the table in ``docs/mapping.md``.
     """
 
     name: str
@@ -55,7 +66,7 @@ class Function:
     sql: Callable[..., str] | None = None
     python: Callable[..., object] | None = None
     special: Special | None = None
-    gives: Type | None = None
+    python_type: Type | None = None
     many: int = 0
     may_be_empty: bool = False
     method: bool = False
@@ -67,19 +78,19 @@ class Function:
 
     @property
     def sql_name(self) -> str:
-        """The name under which ``python`` is registered."""
+        """The name under which ``python`` is registered in DuckDB; empty for functions without ``python``."""
         return f"el_{self.python.__name__}" if self.python else ""
 
     @property
     def result(self) -> Type:
         """The type of the result of ``python``; ANY if the type depends on the arguments."""
-        if self.gives is not None:
-            return self.gives
+        if self.python_type is not None:
+            return self.python_type
         return self.returns if isinstance(self.returns, Type) else Type.ANY
 
     @property
     def syntax(self) -> str:
-        """The call with its parameters, as documentation writes it."""
+        """The call with its parameters, for documentation and errors, such as ``left(INPUT, COUNT)``."""
         parts = [f"[{p.name}]" if p.optional else p.name for p in self.parameters]
         if not self.name.isidentifier():
             symbol = self.name.removeprefix("unary ")
@@ -91,7 +102,7 @@ class Function:
         return f"{self.name}({', '.join([*parts, '…'] if self.many else parts)})"
 
     def parameter(self, number: int) -> Parameter:
-        """Return the parameter for argument ``number`` (from 0)."""
+        """Return the parameter for an argument, whose ``number`` counts from 0; the last ones may be repeated."""
         if number < len(self.parameters):
             return self.parameters[number]
         fixed = len(self.parameters) - self.many
@@ -116,7 +127,7 @@ class Function:
             raise LanguageError(f"{self.name} {fault}: {self.syntax}")
 
     def result_type(self, given: Sequence[Type]) -> Type:
-        """Return the type of the result for arguments of these types.
+        """Check the types of the arguments; return the type of the result.
 
         Raises:
             LanguageError: an argument has a type that its parameter never accepts.
@@ -128,7 +139,7 @@ class Function:
 
 
 class ParameterOptions(TypedDict, total=False):
-    """The optional fields of a parameter."""
+    """The optional attributes of ``Parameter``, for ``required`` and ``optional``."""
 
     nullable: bool
     names: Literal["", "only", "also"]
@@ -136,15 +147,15 @@ class ParameterOptions(TypedDict, total=False):
 
 
 def required(name: str, kind: Type, **options: Unpack[ParameterOptions]) -> Parameter:
-    """Return a parameter that must be given."""
+    """Create a parameter without a default, whose argument is required."""
     return Parameter(name, kind, **options)
 
 
 def optional(name: str, kind: Type, default: str, **options: Unpack[ParameterOptions]) -> Parameter:
-    """Return a parameter with a default."""
+    """Create a parameter with a default, whose argument may be left out."""
     return Parameter(name, kind, default, **options)
 
 
 def in_pairs(number: int) -> str | None:
-    """Return half a sentence if the number of arguments is odd, otherwise None."""
+    """Return the fault, half a sentence, if the arguments cannot be pairs of keys and values; otherwise None."""
     return "takes keys and values in pairs" if number % 2 else None

@@ -1,4 +1,4 @@
-"""Random ids."""
+"""The function uuid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CATEGORY = "Special"
 
 
 def uuid(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for a UUID computed from the event's ``_id``, so that a repeated step writes the same rows."""
+    """Return SQL for a UUID that is computed from the event's ``_id``, so that a repeated step writes the same rows."""
     parts = r"^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$", r"\1-\2-4\3-8\4-\5"
     return f"regexp_replace(sha256(_id || ':{around.number}'), '{parts[0]}', '{parts[1]}')", None
 

@@ -33,7 +33,7 @@ def upper(text: str) -> str:
 
 
 def substr(text: str, start: int, length: int) -> str:
-    """Return a part of the text, given by its position and length."""
+    """Return the part of the text that begins at ``start`` and has ``length`` characters."""
     if start < 0 or length < 0:
         raise Failure("a position is below 0")
     return text[start : start + length]
@@ -50,7 +50,7 @@ def right(text: str, count: int) -> str:
 
 
 def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
-    """Return the position of the given ``occurrence`` of ``wanted`` in the text, searched from ``start`` on; -1 if the text does not contain it."""
+    """Return the position in the text of the n-th ``occurrence`` of ``wanted`` from ``start`` on; -1 if not found."""
     if occurrence < 1:
         raise Failure("an occurrence counts from 1")
     found = max(start, 0) - 1
@@ -62,9 +62,10 @@ def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
 
 
 def split(text: str, separators: str) -> list[Json]:
-    """Return the parts of a text between separators, without empty parts, as the documentation's note says.
+    """Split a text at each of the characters in ``separators``; return the parts that are not empty, as JSON strings.
 
-    Each of the characters separates. The backslash "needs to be escaped": two backslashes are one.
+    Empty parts are left out as the documentation's note says. The backslash "needs to be escaped": two backslashes are
+    one separator.
     """
     separators = separators.replace("\\\\", "\\")
     for separator in separators[1:]:
@@ -74,7 +75,7 @@ def split(text: str, separators: str) -> list[Json]:
 
 
 def join(separator: str, items: list[Json]) -> str | None:
-    """Return an array's items, or values, joined to one text; nulls are skipped."""
+    """Join the values, and the items of arrays among them, to one text; nulls are skipped. None for a single null."""
     flat = [part for item in items for part in (array(item) if item.startswith("[") else [item])]
     if items == ["null"]:
         return None
@@ -87,7 +88,7 @@ def equals(one: str, other: str) -> str:
 
 
 def equals_ignore_case(one: str, other: str | None) -> bool:
-    """Return whether texts are equal as Java compares them: character by character, so that ß and SS differ."""
+    """Return whether two texts are equal without case, compared by character as in Java: ß and SS differ."""
     if other is None:
         return False
     return len(one) == len(other) and all(map(_alike, one, other))

@@ -1,4 +1,4 @@
-"""URL functions (EP:data-prep/functions.md#url). The parts of a text that is not a URL are null."""
+"""URL functions (EP:data-prep/functions.md#url). For a text that is not a URL, a part of the URL is null."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _parts(url: str) -> SplitResult | None:
-    """Return the parts of a URL; None if it has no protocol, no host, an invalid port, or control characters."""
+    """Parse a URL; return None if it lacks a protocol or host, or has an invalid port or control characters."""
     text = url.strip()
     if _CONTROL.search(text):  # urlsplit would remove tabs and line breaks
         return None
@@ -38,7 +38,7 @@ def get_url_protocol(url: str) -> str | None:
 
 
 def get_url_host(url: str) -> str | None:
-    """Return the host as it is written, an IPv6 address with its brackets."""
+    """Return the host of a URL as written, an IPv6 address with its brackets; None if the text is not a valid URL."""
     parts = _parts(url)
     if parts is None:
         return None
@@ -47,7 +47,7 @@ def get_url_host(url: str) -> str | None:
 
 
 def get_url_port(url: str) -> int | None:
-    """Return the port in the URL, or the default port of its protocol."""
+    """Return the port of a URL, or the default port of its protocol; None if it is unknown or the URL is invalid."""
     parts = _parts(url)
     if parts is None:
         return None
@@ -63,7 +63,11 @@ def get_url_path(url: str, full_path: bool) -> str | None:
 
 
 def get_url_query_str(url: str, anchor: str) -> dict[str, Json] | None:
-    """Return the query's values as they are written; if a name occurs twice, the later value counts."""
+    """Return the values in a URL's query by name, as written; the last value of a name is used.
+
+    ``anchor``: what happens to the part after ``#``: "retain" leaves it at the end of the last value, "remove" drops
+    it, "append" adds it as ``_anchor_``. Return None if the text is not a valid URL.
+    """
     _anchor(anchor)
     parts = _parts(url)
     if parts is None:

@@ -1,4 +1,4 @@
-"""Values for the functions written in Python: JSON texts are decoded only as deep as a function needs."""
+"""Convert between JSON texts and the Python values of functions; a text is decoded only as deep as a function needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def number(text: str) -> int | float:
-    """Return the number in a text, with every digit of a whole number.
+    """Convert a text to a number: an integer of any size, or a float.
 
     Raises:
         Failure: the text is not a number, or too large for a double.
@@ -40,7 +40,7 @@ def number(text: str) -> int | float:
 
 
 def text_of(value: Json) -> str:
-    """Return a value as text: the content of a string, the digits of a number, an empty text for null.
+    """Return a JSON value as text: the content of a string, the digits of a number, an empty text for null.
 
     Raises:
         Failure: the value is an array or object.
@@ -55,7 +55,7 @@ def text_of(value: Json) -> str:
 
 
 def number_text(value: Json) -> str:
-    """Return a number's text as in DuckDB's JSON: 5.0, 0.000001, 1e-7, 1e21; for an integer its digits."""
+    """Return a number in the form of DuckDB's JSON: 5.0, 0.000001, 1e-7, 1e21; an integer is unchanged."""
     if _INTEGER.fullmatch(value):
         return value
     decimal = Decimal(repr(float(value)))
@@ -101,12 +101,12 @@ def members(value: Json) -> dict[str, Json]:
 
 
 def json_text(text: str | None) -> Json:
-    """Return a text as a JSON string; None becomes ``null``."""
+    """Return a text as a JSON string; None gives ``null``."""
     return "null" if text is None else json.dumps(text, ensure_ascii=False)
 
 
 def json_number(value: int | float) -> Json:
-    """Return a number as JSON.
+    """Return a number as JSON text.
 
     Raises:
         Failure: the number is not finite.
@@ -119,17 +119,17 @@ def json_number(value: int | float) -> Json:
 
 
 def json_array(items: Iterable[Json]) -> Json:
-    """Return the JSON array with these items."""
+    """Return the JSON text of an array with these items."""
     return f"[{','.join(items)}]"
 
 
 def json_object(pairs: Mapping[str, Json]) -> Json:
-    """Return the JSON object with these members."""
+    """Return the JSON text of an object with these members."""
     return "{" + ",".join(f"{json_text(name)}:{value}" for name, value in pairs.items()) + "}"
 
 
 def float32(value: float) -> float:
-    """Return the shortest decimal for the same single-precision number, as Java prints a Float."""
+    """Round a number to single precision; the result has the fewest digits that identify it, as Java prints a Float."""
     try:
         wanted = struct.pack("f", value)
     except OverflowError:
@@ -140,7 +140,7 @@ def float32(value: float) -> float:
 
 TRUE = frozenset(("true", "TRUE", "y", "Y", "yes", "YES", "on", "ON"))
 FALSE = frozenset(("false", "FALSE", "n", "N", "no", "NO", "off", "OFF"))
-"""The words for booleans (EP:data-prep/data-handling.md)."""
+"""Words that Data Prep converts to booleans (EP:data-prep/data-handling.md)."""
 
 
 def boolean(value: Json) -> bool:
@@ -155,7 +155,7 @@ def boolean(value: Json) -> bool:
     return word in TRUE
 
 
-def whole(value: Json) -> int:
+def integer(value: Json) -> int:
     """Convert a JSON number, or a string that contains one, to a Python integer.
 
     Raises:

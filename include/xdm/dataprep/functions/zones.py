@@ -1,4 +1,4 @@
-"""Time zones by the names in dates."""
+"""Find time zones by the names that dates contain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))
 
 @lru_cache(1024)
 def zone_named(name: str) -> tzinfo:
-    """Return the zone of an IANA name, an offset or an abbreviation.
+    """Return the time zone of an IANA name, an offset from UTC such as ``+02:00``, or an abbreviation such as ``PST``.
 
     Raises:
         ValueError: the name is unknown.

@@ -1,4 +1,4 @@
-"""The check that finds the function of every call and the type of every value, before any row is read."""
+"""Check an expression before any row is read: find the function of every call and the type of every value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TypedLiteral:
 
 @dataclass(frozen=True)
 class TypedAttribute:
-    """A value of the event: the first of ``candidates`` that exists."""
+    """A value that is read from the event: that of the first path in ``candidates`` with a value."""
 
     candidates: tuple[Path, ...]
     type: Type
@@ -33,7 +33,7 @@ class TypedAttribute:
 
 @dataclass(frozen=True)
 class TypedCall:
-    """A call: its function, its checked arguments and the type of its result."""
+    """A call of a function or operator: the function, its checked arguments and the type of its result."""
 
     function: Function
     arguments: tuple[Typed, ...]
@@ -44,16 +44,16 @@ Typed = TypedLiteral | TypedAttribute | TypedCall
 
 
 def check(node: Node) -> Typed:
-    """Return the typed tree of an expression.
+    """Check a parsed expression; return its tree with a type for every node.
 
     Raises:
-        LanguageError: an unknown function or source, or arguments that the function cannot take.
+        LanguageError: a function or source is unknown, or a function cannot take its arguments.
     """
     if isinstance(node, Literal):
         return TypedLiteral(node.value, _literal_type(node.value))
     if isinstance(node, Attribute):
         try:
-            candidates = places(node.path)
+            candidates = event_paths(node.path)
         except LanguageError as fault:
             quoted = f", or {node.path[0]!r} for a text" if len(node.path) == 1 else ""
             raise LanguageError(f"{fault}{quoted}") from None
@@ -61,8 +61,8 @@ def check(node: Node) -> Typed:
     return _call(node)
 
 
-def places(path: Path) -> tuple[Path, ...]:
-    """Return the paths in an event at which a source can be found; the first path with a value is used.
+def event_paths(path: Path) -> tuple[Path, ...]:
+    """Return the paths in an event where the value of a source may be; the first path with a value is used.
 
     Adobe's Mixpanel tutorial writes ``data.<name>`` without the ``$``, and ``event_name`` for the event.
 
@@ -84,7 +84,7 @@ def places(path: Path) -> tuple[Path, ...]:
 
 
 def properties_in(typed: Typed) -> set[str | None]:
-    """Return the properties that an expression reads; None stands for all of them."""
+    """Return the names of the properties that an expression reads; None in the set stands for all properties."""
     if isinstance(typed, TypedAttribute):
         return {property_of(path) for path in typed.candidates if path[0] == "properties"}
     if isinstance(typed, TypedCall):
@@ -93,7 +93,7 @@ def properties_in(typed: Typed) -> set[str | None]:
 
 
 def property_of(path: Path) -> str | None:
-    """Return the property that a path reads; None if it reads all of them."""
+    """Return the name of the property that a path in ``properties`` reads; None if it reads all properties."""
     return str(path[1]) if len(path) > 1 else None
 
 
@@ -155,7 +155,7 @@ def _argument(function: Function, parameter: Parameter, node: Node) -> Typed:
         )
         if not isinstance(text, str):
             raise LanguageError(f"{parameter.name} of {function.name} has to be a path, bare or in quotes")
-        places(parse_path(text))
+        event_paths(parse_path(text))
         return TypedLiteral(text, Type.STRING)
     if parameter.check and isinstance(node, Literal) and isinstance(node.value, str):
         try:

@@ -1,11 +1,11 @@
-"""Errors in expressions and in their values."""
+"""Errors in expressions, and failures of their evaluation for a row."""
 
 from __future__ import annotations
 
 
 class LanguageError(ValueError):
-    """A fault of an expression or a path, as one sentence without its full stop."""
+    """An expression or a path is invalid; the message is one sentence without a full stop."""
 
 
 class Failure(ValueError):
-    """A transform that failed for a row: its column is null, and the failure is counted."""
+    """A function cannot compute its result for a row: the field is null in this row, and the failure is counted."""

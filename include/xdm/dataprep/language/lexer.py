@@ -1,4 +1,4 @@
-"""The lexer: splits an expression into tokens."""
+"""Split the text of an expression into tokens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _UNICODE = re.compile(r"[0-9a-fA-F]{4}")
 
 
 class Token(NamedTuple):
-    """A token, with its position in the text."""
+    """A token of an expression.
+
+    ``kind``: a group of ``_TOKEN``, or ``end``; ``position``: its offset in the expression.
+    """
 
     kind: str
     text: str
@@ -36,7 +39,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of an expression, without white space and with an ``end`` token.
+    """Yield the tokens of an expression: white space is left out, and a token of kind ``end`` is added.
 
     Raises:
         LanguageError: a character cannot begin a token, or the expression is too long.
@@ -64,7 +67,7 @@ def _fault(text: str, at: int) -> str:
 
 
 def string_value(token: str) -> str:
-    r"""Return the text of a string token.
+    r"""Return the content of a string token, without quotes and escapes.
 
     A backslash escapes n, t, r, uXXXX, a quote or a backslash. Any other backslash is kept, so that regular
     expressions need no double backslashes.
@@ -92,7 +95,7 @@ def string_value(token: str) -> str:
 
 
 def number_text(token: str) -> str:
-    """Return a number token as JSON."""
+    """Return the number in a number token as JSON text."""
     if token[:2].lower() == "0x":
         return str(int(token, 16))
     text = token.rstrip("lLhHfFdDbB")

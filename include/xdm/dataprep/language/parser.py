@@ -1,4 +1,4 @@
-"""The parser: builds the tree of an expression from its tokens, by precedence."""
+"""Parse an expression: build the tree of its tokens by the precedence of operators."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from include.xdm.dataprep.language.words import (
 
 
 def parse(text: str) -> Node:
-    """Return the tree of an expression.
+    """Parse the text of an expression to a tree of nodes.
 
     Raises:
-        LanguageError: the text is not an expression; the sentence states the position and, if known, the correction.
+        LanguageError: the text is not an expression; the message states the position and, if known, the correction.
     """
     parser = _Parser(text)
     node = parser.conditional()

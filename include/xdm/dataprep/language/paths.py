@@ -1,4 +1,7 @@
-"""Paths of mappings: ``properties.items[0].sku``, with a backslash or ``${...}`` for names with special characters."""
+"""Parse paths of sources and destinations, such as ``properties.items[0].sku``.
+
+Special characters in a name are escaped with a backslash, or the name is wrapped in ``${...}``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from include.xdm.dataprep.language.errors import LanguageError
 
 
 class Each(Enum):
-    """``[*]``: every element of an array."""
+    """The step ``[*]`` of a path: every element of an array."""
 
     ELEMENT = "*"
 
@@ -23,9 +26,9 @@ _POSITION = re.compile(r"\[(\*|\d{1,9})\]")
 
 
 def parse_path(text: str) -> Path:
-    r"""Return the steps of a path: names, positions ``[n]`` and ``[*]``.
+    r"""Parse a path to its steps: names as str, array indexes ``[n]`` as int, and ``EACH`` for ``[*]``.
 
-    ``\.`` is a dot inside a name; ``${...}`` wraps a name, or a whole path if nothing else is written.
+    ``\.`` is a dot inside a name; ``${...}`` wraps one name, or the whole path if the text has nothing else.
 
     Raises:
         LanguageError: the path is empty, has an empty name, or has other text between a name and the next dot.
@@ -56,12 +59,12 @@ def parse_path(text: str) -> Path:
 
 
 def unescape(name: str) -> str:
-    """Return a name without the backslashes of its escapes."""
+    """Return a name without the backslashes that escape its characters."""
     return re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL)
 
 
 def write_path(path: Path) -> str:
-    """Return a path for a message: the reverse of ``parse_path``, with ``${...}`` around names that need it."""
+    """Return the text of a path, the reverse of ``parse_path``; names with special characters are in ``${...}``."""
     text = ""
     for step in path:
         if isinstance(step, str):

@@ -1,4 +1,4 @@
-"""The nodes of an expression: constants, attributes of the event, and calls; an operator is a call, too."""
+"""The nodes of a parsed expression: constants, attributes of the event, and calls; an operator is a call, too."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant. A number is kept as its JSON text, so that no digit is lost."""
+    """A constant of an expression. A number is stored as its JSON text, so that no digit is lost."""
 
     value: bool | str | Number | None
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number, as its JSON text."""
+    """A number, stored as its JSON text."""
 
     text: str
 
@@ -26,14 +26,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A path in the event: property and member names, and indexes of array items."""
+    """A value that is read from the event, by its path: names of properties and members, and indexes of array items."""
 
     path: tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function or operator with its arguments; the value before the dot of a method is the first argument."""
+    """A call of a function, operator or method; the first argument of a method is the value before its dot."""
 
     name: str
     arguments: tuple[Node, ...]

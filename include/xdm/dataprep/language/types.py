@@ -27,12 +27,15 @@ class Type(Enum):
 
     @property
     def storage(self) -> Storage:
-        """The SQL type that stores a value of this type in the DuckDB query."""
+        """The SQL type of values of this type in the DuckDB query."""
         return _STORAGE.get(self, Storage.JSON)
 
 
 class Storage(Enum):
-    """SQL types. JSON is a VARCHAR with JSON: values of unknown type, numbers, arrays and objects."""
+    """The SQL type of a value in the DuckDB query.
+
+    ``JSON`` is a VARCHAR with JSON text, for numbers, arrays, objects and values of unknown type.
+    """
 
     TEXT = "VARCHAR"
     BOOLEAN = "BOOLEAN"
@@ -48,7 +51,7 @@ _STORAGE = {
 }
 
 _SCALARS = {Type.BOOLEAN, Type.INTEGER, Type.NUMBER, Type.STRING, Type.DATE}
-_TAKES: dict[Type, set[Type]] = {
+_ACCEPTED: dict[Type, set[Type]] = {
     Type.STRING: _SCALARS,
     Type.BOOLEAN: {Type.BOOLEAN, Type.STRING, Type.INTEGER, Type.NUMBER},
     Type.INTEGER: {Type.INTEGER, Type.NUMBER, Type.STRING},
@@ -59,13 +62,13 @@ _TAKES: dict[Type, set[Type]] = {
 }
 
 
-def takes(expected: Type, given: Type) -> bool:
-    """Return whether a value of type ``given`` is an ``expected`` one or can be converted to it."""
-    return Type.ANY in (expected, given) or given is Type.NULL or given in _TAKES[expected]
+def accepts(expected: Type, given: Type) -> bool:
+    """Return whether values of type ``given`` are of type ``expected``, or may be converted to it."""
+    return Type.ANY in (expected, given) or given is Type.NULL or given in _ACCEPTED[expected]
 
 
 def common(types: list[Type]) -> Type:
-    """Return the most specific type that includes all given types; NULL in the list has no effect."""
+    """Return the most specific type that includes all types in a list; NULL in the list has no effect."""
     known = {kind for kind in types if kind is not Type.NULL}
     if len(known) == 1:
         return known.pop()
@@ -75,11 +78,11 @@ def common(types: list[Type]) -> Type:
 
 
 def require(expected: Type, given: Type, what: str) -> None:
-    """Check that a value can have the expected type.
+    """Check that values of type ``given`` can be converted to type ``expected``; ``what``: the value, for the error.
 
     Raises:
-        LanguageError: a value of type ``given`` can never be an ``expected`` one.
+        LanguageError: they can never be converted.
     """
-    if not takes(expected, given):
+    if not accepts(expected, given):
         article = "an" if expected.value[0] in "aeio" else "a"
         raise LanguageError(f"{what} has to be {article} {expected.value}, not of type {given.value}")

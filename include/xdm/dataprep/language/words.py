@@ -1,4 +1,4 @@
-"""Words and signs of the language, the precedence of operators, and limits."""
+"""Reserved words, operators with their precedence, and limits of the expression language."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ LENGTH_LIMIT = 4096  # EP:data-prep/home.md, calculated fields
 
 NESTING_LIMIT = 30
 HEIGHT_LIMIT = 60
-"""The largest height of a tree; each level becomes a level of the SQL query."""
+"""The maximum height of an expression's tree; each level is a nested level of the SQL query."""
 
 
 RESERVED = frozenset(

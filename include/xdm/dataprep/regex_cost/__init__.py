@@ -1,1 +1,1 @@
-"""Whether a regular expression may take exponential time."""
+"""Decide whether a regular expression may take exponential time on some text."""

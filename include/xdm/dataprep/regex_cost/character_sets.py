@@ -1,4 +1,4 @@
-"""The characters that the items of a parsed regular expression match, over an alphabet that distinguishes the items."""
+"""Determine which characters the items of a parsed regular expression match, in an alphabet that is large enough."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 Operand: TypeAlias = Any
-"""The operand of a code; ``re._parser`` has no types, and the operand of each code is of another type."""
+"""The operand of a code of ``re._constants``; it has another type for each code."""
 Items: TypeAlias = Sequence[tuple[object, Operand]]
-"""A parsed regular expression: codes with their operands."""
+"""A regular expression as ``re._parser`` returns it: codes with their operands."""
 
 REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
 SAMPLES = frozenset(map(ord, "aAzZ019_ \t\n.-,\u00e9\u4e00"))
@@ -23,8 +23,8 @@ _CATEGORIES: dict[object, Callable[[str], bool]] = {
 }
 
 
-def takes(kind: object, value: Operand, character: int) -> bool:
-    """Return whether an item matches a character, given by its code point."""
+def matches(kind: object, value: Operand, character: int) -> bool:
+    """Return whether an item of an expression matches a character; ``kind``, ``value``: its code and operand."""
     if kind is code.ANY:
         return character != ord("\n")
     if kind is code.LITERAL:
@@ -45,7 +45,10 @@ def takes(kind: object, value: Operand, character: int) -> bool:
 
 
 def characters(items: Items) -> list[int]:
-    """Return every character that the expression names, and its neighbours: enough to distinguish its sets."""
+    """Return every character that an expression contains, and its neighbours, as code points.
+
+    Together with ``SAMPLES`` they distinguish the sets of characters that the items match.
+    """
     found: list[int] = []
     for kind, value in items:
         if kind in (code.LITERAL, code.NOT_LITERAL):

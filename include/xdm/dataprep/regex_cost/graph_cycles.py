@@ -1,4 +1,4 @@
-"""Cycles of a directed graph."""
+"""Find the cycles of a directed graph."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
 _CLOSED = 1 << 60
-"""The index of a state whose component is known: larger than any other."""
+"""The index of a state after its component was found; it is larger than any other index."""
 
 
-def loops(steps: Mapping[T, Sequence[T]]) -> list[list[T]]:
-    """Return the strongly connected components that have a step inside (Tarjan's algorithm, without recursion)."""
+def cyclic_components(steps: Mapping[T, Sequence[T]]) -> list[list[T]]:
+    """Return the strongly connected components that contain a cycle (Tarjan's algorithm, without recursion).
+
+    ``steps``: the graph, as the successors of each state.
+    """
     index: dict[T, int] = {}
     low: dict[T, int] = {}
     place: dict[T, int] = {}

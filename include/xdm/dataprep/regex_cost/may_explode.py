@@ -1,8 +1,9 @@
-"""The decision whether a backtracking engine may take exponentially long on a text, from the expression alone.
+"""Decide from a regular expression alone whether a backtracking engine may take exponentially long on some text.
 
-It may if a loop can read the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: a failure after the loop is
-retried for each way. The expression's characters are the states of an automaton (Glushkov's); each step is counted as
-often as the expression allows it. A loop is ambiguous if two different paths begin and end at the same state.
+It may if a loop can match the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: after a failure behind the loop,
+each way is tried. The characters of the expression are the states of an automaton (Glushkov's); each transition is
+counted as often as the expression allows it. A loop is ambiguous if two different paths with the same text begin and
+end at the same state.
 """
 
 from __future__ import annotations
@@ -13,8 +14,15 @@ import re._parser as parser  # type: ignore[import-not-found]
 from collections import Counter
 from dataclasses import dataclass, field
 
-from include.xdm.dataprep.regex_cost.character_sets import REPEATS, SAMPLES, Items, Operand, characters, takes
-from include.xdm.dataprep.regex_cost.graph_cycles import loops
+from include.xdm.dataprep.regex_cost.character_sets import (
+    REPEATS,
+    SAMPLES,
+    Items,
+    Operand,
+    characters,
+    matches,
+)
+from include.xdm.dataprep.regex_cost.graph_cycles import cyclic_components
 
 _MOST_STATES = 150
 _MOST_COPIES = 120
@@ -23,7 +31,10 @@ _FEW = 8
 
 @dataclass
 class _Part:
-    """A part of an expression: its first and last states, and whether it can be empty."""
+    """A part of an expression: the states where a match can begin and end, and whether it matches the empty text.
+
+    The states are counted by the number of ways to begin or end there.
+    """
 
     first: Counter[int] = field(default_factory=Counter)
     last: Counter[int] = field(default_factory=Counter)
@@ -62,7 +73,7 @@ class _Automaton:
             last: Counter[int] = sum((part.last for part in parts), Counter())
             return _Part(first, last, any(part.empty for part in parts))
         if kind in (code.LITERAL, code.NOT_LITERAL, code.ANY, code.IN):
-            self.reads.append(frozenset(each for each in self.alphabet if self._takes(kind, value, each)))
+            self.reads.append(frozenset(each for each in self.alphabet if self._matches(kind, value, each)))
             state = len(self.reads) - 1
             return _Part(Counter([state]), Counter([state]), empty=False)
         return _Part()  # a lookaround or a back-reference reads no new characters
@@ -74,7 +85,7 @@ class _Automaton:
         states = len(self.reads) - before
         if not states:
             return part
-        # Each choice of which repetitions are empty is another way to read a text.
+        # If a repetition can match the empty text, the same text can be matched in many ways.
         self.has_empty_turns = self.has_empty_turns or (
             part.empty and least > _FEW and len(self.reads) > before
         )
@@ -84,10 +95,7 @@ class _Automaton:
         return _Part(part.first, part.last, part.empty or least == 0)
 
     def _copies(self, part: _Part, least: int, most: int, items: Items) -> _Part:
-        """Add a repetition with an upper limit.
-
-        It becomes consecutive copies, of which those after ``least`` may be left out.
-        """
+        """Add a repetition of ``least`` to ``most`` times as consecutive copies; those after ``least`` are optional."""
         whole = _Part(part.first, part.last, part.empty or least == 0)
         before = part
         for number in range(2, most + 1):
@@ -106,18 +114,18 @@ class _Automaton:
             for other, more in first.items():
                 self.follow[one, other] += times * more
 
-    def _takes(self, kind: object, value: Operand, character: int) -> bool:
+    def _matches(self, kind: object, value: Operand, character: int) -> bool:
         swapped = chr(character).swapcase()
-        return takes(kind, value, character) or (
-            self.ignore_case and len(swapped) == 1 and takes(kind, value, ord(swapped))
+        return matches(kind, value, character) or (
+            self.ignore_case and len(swapped) == 1 and matches(kind, value, ord(swapped))
         )
 
     def is_ambiguous(self) -> bool:
-        """Return whether two different paths lead from a state to itself by the same text."""
+        """Return whether two different paths with the same text lead from a state to itself."""
         steps: dict[int, list[int]] = {}
         for one, other in self.follow:
             steps.setdefault(one, []).append(other)
-        found = loops(steps)
+        found = cyclic_components(steps)
         inside = {state for component in found for state in component}
         if self.has_empty_turns or len(inside) > _MOST_STATES:
             return True
@@ -138,11 +146,11 @@ class _Automaton:
             for one in component
             for two in component
         }
-        return any(len({one == two for one, two in component}) == 2 for component in loops(pairs))
+        return any(len({one == two for one, two in component}) == 2 for component in cyclic_components(pairs))
 
 
 def may_explode(pattern: str, flags: int = 0) -> bool:
-    """Return whether some text may take exponentially long, or the expression has too many states in loops to decide.
+    """Return whether a match may take exponentially long on some text, or the expression is too large to decide.
 
     Raises:
         re.error: it is not a regular expression of Python.

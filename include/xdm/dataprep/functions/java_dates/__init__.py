@@ -1,1 +1,1 @@
-"""Java's date patterns (EP:data-prep/data-handling.md#format)."""
+"""Parse and write dates by Java's date patterns (EP:data-prep/data-handling.md#format)."""

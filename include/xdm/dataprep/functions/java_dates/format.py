@@ -1,4 +1,4 @@
-"""Instants as English text by Java's date patterns."""
+"""Write instants as English text by Java's date patterns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th"}
 
 
 def write_date(moment: datetime, pattern: str) -> str:
-    """Return an instant as English text by a pattern.
+    """Return an instant as English text by a Java date pattern, in the zone of the instant.
 
     Raises:
         ValueError: the pattern is invalid.
@@ -58,7 +58,7 @@ def _fraction(moment: datetime, count: int) -> str:
 
 
 def _week_of_month(moment: datetime) -> int:
-    """Return the ISO week of the month: the first week has at least four days of the month."""
+    """Return the number of the week in its month, by ISO rules: week 1 has at least four days of the month."""
     first = moment.replace(day=1).weekday()
     return (moment.day + first - 1) // 7 + (1 if first <= 3 else 0)
 
@@ -96,7 +96,7 @@ def _gmt(moment: datetime, count: int) -> str:
 
 
 def _zone_name(moment: datetime, count: int) -> str:
-    """Return the abbreviation of the zone; full names are not available, so the offset is used in their place."""
+    """Return the abbreviation of the zone, or its offset from UTC in place of a full name, which is not available."""
     name = moment.tzname() or ""
     if not moment.utcoffset() and name in ("UTC", "GMT"):
         return name

@@ -1,4 +1,4 @@
-"""Texts and numbers as instants without a given pattern (EP:data-prep/data-handling.md#dates)."""
+"""Convert texts and numbers to instants without a given date pattern (EP:data-prep/data-handling.md#dates)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCUMENTED = (
     "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "yyyy-MMM-dd", "yyyyMMdd", "MM-dd-yyyy", "MMddyyyy",
     "M/dd/yyyy", "dd.M.yyyy", "M/dd/yyyy hh:mm:ss a", "dd.M.yyyy hh:mm:ss a", "dd.MMM.yyyy", "dd-MMM-yyyy",
 )  # fmt: skip
-"""The patterns in the order in which they are tried (EP:data-prep/data-handling.md#dates)."""
+"""Data Prep's own date patterns, in the order in which they are tried (EP:data-prep/data-handling.md#dates)."""
 
 # ISO 8601; the examples of date() and date_part() also have texts without a zone or without seconds.
 _ISO = re.compile(
@@ -27,7 +27,7 @@ _ISO = re.compile(
 
 
 def date_from(value: Json) -> datetime:
-    """Return a value as an instant: a text, or a number of milliseconds, as XDM reads a long for a date.
+    """Convert a JSON value to an instant: a text, or an integer as milliseconds since 1970, as XDM reads a long.
 
     Raises:
         Failure: the value is not a date.
@@ -41,9 +41,9 @@ def date_from(value: Json) -> datetime:
 
 
 def parse_moment(text: str, *, fraction: bool = True) -> datetime:
-    """Return the instant of a text without a given pattern; without a zone it is in UTC.
+    """Parse a text as an instant, in UTC if it has no zone: ISO 8601, or the first of Data Prep's patterns that fits.
 
-    ``fraction``: False drops the fraction of a second of a time without a zone, as date() does
+    ``fraction``: False drops the fraction of a second if the text has no zone, as the Data Prep function date() does
     (EP:data-prep/data-handling.md#format).
 
     Raises:
@@ -60,7 +60,7 @@ def parse_moment(text: str, *, fraction: bool = True) -> datetime:
 
 
 def guess_date(text: str) -> datetime:
-    """Return the instant by the first of Data Prep's patterns that fits.
+    """Parse a text as an instant by the first of Data Prep's own patterns (``DOCUMENTED``) that fits.
 
     Raises:
         Failure: no pattern fits.

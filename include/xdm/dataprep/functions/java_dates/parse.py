@@ -1,4 +1,4 @@
-"""Parses texts into instants by Java's date patterns."""
+"""Parse texts to instants by Java's date patterns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DIGITS = {"d", "D", "H", "k", "K", "h", "m", "s"}
 
 
 def parse_date(text: str, pattern: str) -> datetime:
-    """Return the instant by a pattern; the defaults are January 1, midnight and UTC.
+    """Parse a text as an instant by a Java date pattern; the defaults are January 1, midnight and UTC.
 
     Raises:
         ValueError: the text does not fit, or is not a day of the calendar.
@@ -42,7 +42,7 @@ def parse_date(text: str, pattern: str) -> datetime:
 
 @lru_cache(256)
 def pattern_regex(pattern: str) -> tuple[re.Pattern[str], tuple[Part, ...]]:
-    """Return a regular expression with one group for each letter of a pattern, and the letters.
+    """Return a regular expression with one group for each letter of a Java date pattern, and the letters.
 
     Raises:
         ValueError: the pattern is invalid, or has a letter that does not describe the instant.

@@ -1,4 +1,4 @@
-"""Java's date patterns, as a list of their parts (EP:data-prep/data-handling.md#format)."""
+"""Split Java's date patterns into their parts (EP:data-prep/data-handling.md#format)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LETTERS = "GyYMLwWDdFEuaHkKhmsSzZXxVOQq"
 
 
 class Part(NamedTuple):
-    """A letter and its number of repetitions; or, without a letter, a text."""
+    """A part of a date pattern: a letter, repeated ``times`` times; or a literal ``text``, with an empty letter."""
 
     letter: str
     times: int
@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", re.DOTALL)
 
 @lru_cache(256)
 def pattern_parts(pattern: str) -> tuple[Part, ...]:
-    """Return the pieces of a date pattern.
+    """Split a Java date pattern into letters and literal texts.
 
     Raises:
         ValueError: a letter is not in Java's patterns, or a quote has no end.
