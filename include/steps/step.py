@@ -1,4 +1,4 @@
-"""Run one step of a day: find the output for its inputs in the lake, or make the output and publish its manifest."""
+"""Run one step of a day: return the existing output for its inputs, or compute the output and publish its manifest."""
 
 from __future__ import annotations
 

@@ -23,12 +23,15 @@ MOST_CHANGED = 0.1
 
 @dataclass(frozen=True)
 class ComparedExport:
-    """The result of comparing a new export with earlier exports.
+    """The result of comparing a new export of a day with earlier exports of the same request.
 
-    ``same``: an earlier export with exactly the same lines. Otherwise, if few lines differ from the newest earlier
-    export that is not a delta, that export is the ``base``, with its local files at ``base_paths``, and ``difference``
-    has the positions of the differing lines. ``lines``: the ``LineSum`` of the new export, if it was computed;
-    ``sums``: the newly computed sums of earlier exports, by digest of the export.
+    Attributes:
+        same: An earlier export with exactly the same lines; None if all differ.
+        lines: The ``LineSum`` of the new export; None if it was not needed.
+        sums: The ``LineSum`` of earlier exports that were computed now, by digest of the export.
+        base: If few lines differ from the newest earlier export that is not a delta: that export.
+        base_paths: The local files of the base.
+        difference: The positions of the lines that differ from the base.
     """
 
     same: Manifest | None = None
@@ -57,7 +60,7 @@ class ExportComparer:
     with_files: bool = False
 
     def compare(self) -> ComparedExport:
-        """Compare the new export with the earlier exports."""
+        """Return the earlier export with the same lines, or the difference from the base, or neither."""
         base = self._base()
         found = self._difference(base) if base is not None else ComparedExport()
         if found.same is not None or found.difference is not None:

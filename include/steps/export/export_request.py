@@ -29,7 +29,7 @@ from include.steps.workspace import Workspace
 __all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 
 _SETTLED = "settled"
-"""The name of the refresh that is recorded if an export after the day had settled equals one from before."""
+"""The name of the refresh that is recorded if the export of a settled day equals an export from before it settled."""
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for this long after Mixpanel has processed it (observed; without an SLA)."""
 
@@ -239,9 +239,9 @@ def _exported_at(refresh: JsonMapping) -> datetime:
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """Return the time such that the partition's exports contain every event that Mixpanel processed before it.
+    """Return the time up to which every event that Mixpanel processed is in an export of the partition.
 
-    None: the partition has no export.
+    Return None if the partition has no export.
     """
     # Data version 5 and older recorded the end of an export as its time.
     moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]

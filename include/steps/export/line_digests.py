@@ -27,7 +27,7 @@ _PASS_LINES = 1_500_000
 """The number of lines of an export that are compared in one pass."""
 _READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
 _MOST_LINE_BYTES = 8 * 1024 * 1024
-"""The lines of an export whose digests are written also stay in memory, up to this total size in bytes."""
+"""Lines whose digests are written are also kept in memory while their total size, in bytes, is at most this."""
 
 
 class LineSum:

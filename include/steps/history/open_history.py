@@ -1,7 +1,7 @@
-"""Opens the history that a run works on: the dataset in AEP's catalog, the Mixpanel project, and the earlier loads.
+"""Open the history that a run uses: check the dataset in AEP's catalog, its Mixpanel project, and the earlier loads.
 
-Data version 5 and older stored a partition's ledger below the pipeline's name, whatever its dataset. The first run that
-needs such a ledger copies it into the history of the dataset that AEP names for its batches, once.
+Data version 5 and older stored a partition's ledger below the pipeline's name, without the dataset. The first run that
+needs such a ledger copies it, once, into the history of the dataset to which its batches in AEP belong.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from include.lake.records import create_record, read_record
 
 log = logging.getLogger(__name__)
 _CHECKED_DAYS = 10
-"""This many days of an old lake, newest first, are checked for their dataset and project."""
+"""The number of days of a lake of data version 5 or older, newest first, whose dataset and project are checked."""
 
 
 @dataclass(frozen=True)
 class OpenedHistory:
     """The history of a dataset, and the dataset in AEP's catalog.
 
-    ``former``: the other pipeline that the dataset belongs to by its tag or, without a tag, by its first load.
+    ``former``: the other pipeline that owns the dataset, according to the dataset's tag or, without a tag, to its first
+    load; None if this pipeline owns it.
     """
 
     history: History
@@ -69,15 +70,15 @@ def open_history(
     all_days: bool = False,
     any_lake: bool = False,
 ) -> OpenedHistory:
-    """Open the history of the pipeline's dataset, ready for a partition, or with ``all_days`` for all of them.
+    """Open the history of the pipeline's dataset for the partition ``day``, or with ``all_days`` for all partitions.
 
-    It sends one request to AEP, and more only if ledgers of data version 5 or older are taken over. ``any_lake``:
-    accept that lake and dataset do not belong together, for ``recover``, which repairs that.
+    One request is sent to AEP; more only if ledgers of data version 5 or older have to be copied. ``any_lake``: accept
+    a dataset that was loaded through another lake; ``recover`` needs this, because it repairs that.
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
         ForeignLake: the dataset was loaded through another lake.
-        AnotherSource: the dataset holds events of another Mixpanel project.
+        AnotherSource: the dataset contains events of another Mixpanel project.
         AnotherPipeline: another pipeline loads into it.
         BatchUnconfirmed: AEP does not respond about a batch that an old ledger names.
     """
@@ -113,7 +114,7 @@ def open_history(
 
 
 def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
-    """Return the pipeline's dataset; if it was renamed in AEP, the error contains its new name."""
+    """Return the pipeline's dataset; if it was renamed in AEP, the error states its new name."""
     try:
         return aep.catalog.require_dataset(pipeline.aep.dataset)
     except DatasetMissing:
@@ -132,14 +133,14 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
 
 @dataclass(frozen=True)
 class _Takeover:
-    """Copies ledgers of data version 5 or older into the history of the dataset that they are about."""
+    """Copies ledgers of data version 5 or older into the history of the dataset to which their batches belong."""
 
     history: History
     pipeline: Pipeline
     aep: AepClient
 
     def day(self, day: date) -> bool:
-        """Copy a day's old ledger into the history unless that is done; return whether it belongs there."""
+        """Copy a day's old ledger into the history unless that is done; return whether it belongs to the history."""
         partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
         old = self._read_old_ledger(day)
         records = ledger.records()
@@ -163,13 +164,13 @@ class _Takeover:
         return True
 
     def require_source(self) -> None:
-        """Record the source of a history that has no records: the project of its dataset's newest ledger of data version 5 or older."""
+        """Bind an unbound history to the project of the newest old ledger that belongs to it."""
         for day in self._old_days()[:_CHECKED_DAYS]:
             if self.day(day):
                 return
 
     def all_days(self) -> None:
-        """Take over every old day, once; after that the lake is not listed for them again."""
+        """Copy the old ledgers of all days, once; a record in the history prevents another listing of the lake."""
         done = self.history.key(f"taken-over-{self.pipeline.name}")
         if read_record(self.history.lake, done) is None:
             for day in self._old_days():
@@ -188,7 +189,7 @@ class _Takeover:
         return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).legacy_ledger, day).records()
 
     def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
-        """Return whether the ledger's batches are in the history's dataset; an empty day is empty for every dataset."""
+        """Return whether the batches of an old ledger are in the dataset; an empty day has no batches and counts."""
         own, named = self.history.target.dataset_id, self._dataset_of(old)
         if named is not None:
             return named == own
@@ -200,7 +201,7 @@ class _Takeover:
         return any(self._dataset_of(self._read_old_ledger(other)) == own for other in others)
 
     def _dataset_of(self, old: Sequence[LedgerRecord]) -> str | None:
-        """Return the dataset of the newest batch that AEP knows; None if it knows none of them.
+        """Return the dataset of a ledger's newest batch that AEP knows; None if AEP knows no batch of the ledger.
 
         Raises:
             BatchUnconfirmed: AEP shows the batch without its dataset.
@@ -217,14 +218,14 @@ class _Takeover:
         return None
 
     def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
-        """Return the project from which the day was exported, by its manifests; None without manifests."""
+        """Return the Mixpanel project from which the day was exported, by its manifests; None without manifests."""
         staged = (active_records(old) or old)[-1].staged
         raw = lineage(self.history.lake, partition, "stage", staged).get("export")
         return int(raw.details["project_id"]) if raw else None
 
 
 def _is_copy(records: Sequence[LedgerRecord], old: Sequence[LedgerRecord]) -> bool:
-    """Return whether a ledger begins with the records of the old one, as far as it goes."""
+    """Return whether the records of a ledger equal those of the old ledger, up to the length of the shorter one."""
     return all(
         (one.kind, one.run, one.at) == (other.kind, other.run, other.at)
         for one, other in zip(records, old, strict=False)

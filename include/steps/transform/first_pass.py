@@ -34,9 +34,15 @@ _KEPT_BYTES = 24 * 1024 * 1024
 class Parsed:
     """The result of the first pass of one process.
 
-    ``rows``, ``bytes``: the spilled rows and bytes by bucket. ``counts``: see ``EventParser``. ``reasons``: refused
-    lines by reason. ``by_event``: events by name. ``names``: events by property without a field. ``evidence``: see
-    ``EvidenceLog``. ``quarantined``: the file of refused lines, or None.
+    Attributes:
+        rows: The number of spilled rows by bucket.
+        bytes: The number of spilled bytes by bucket.
+        counts: See ``EventParser``.
+        reasons: The number of quarantined lines by reason.
+        by_event: The number of events by name.
+        names: The number of events by property without a mapping.
+        evidence: See ``EvidenceLog``.
+        quarantined: The file of quarantined lines; None if no line was quarantined.
     """
 
     rows: Counter[int]

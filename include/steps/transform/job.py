@@ -48,7 +48,8 @@ class Job:
     """The parameters of one transform.
 
     ``paths``: the local files of the export, with ``rows`` lines. ``zone``: the project's time zone if the property
-    ``time`` is local time; None if it is UTC. ``now_ms``: the latest time of an event, in ms since the epoch.
+    ``time`` is local time; None if it is UTC. ``now_ms``: the latest time that an event may have, in ms since the
+    epoch; later events are quarantined. ``recipe``: the number of the ``_id`` recipe.
     """
 
     paths: tuple[Path, ...]

@@ -258,9 +258,9 @@ def _require_recipe(recipe: int) -> None:
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Return the export's numbers of events, of lines that are not events, and of removed events of forgotten people.
+    """Return the counts of the export: events, lines that are not events, and removed events of forgotten people.
 
-    Zero counts are left out, except ``exported``.
+    Counts of 0 are left out, except ``exported``.
     """
     apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
     return {"exported": raw.rows - apart.get("not_events", 0), **apart}
