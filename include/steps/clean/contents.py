@@ -1,4 +1,4 @@
-"""The lake's contents for one day: its outputs with their files, its ledgers, and other removable objects."""
+"""Read what the lake contains of a day: its outputs with their files, its ledgers, and other objects to remove."""
 
 from __future__ import annotations
 
@@ -26,43 +26,52 @@ OutputKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class StoredOutput:
-    """The folder of an output. Without a manifest, it belongs to a crashed run or to a run that is writing now."""
+    """The folder of a step's output in the lake.
+
+    A folder without a manifest belongs to a crashed run, or to a run that is writing it now.
+    """
 
     step: StepName
     digest: str
     manifest: Manifest | None
     files: tuple[LakeObject, ...]
     written: datetime
-    """When its manifest was written; without a manifest, the time of its newest file."""
+    """The time when the output's manifest was written; without a manifest, the time of the newest file."""
     removed_at: datetime | None = None
-    """When ``clean`` recorded that the output's files will be removed; None without such a record."""
+    """The time when ``clean`` recorded that the output's files will be removed; None without such a record."""
 
     @property
     def key(self) -> OutputKey:
-        """Return the step and the digest of the output."""
+        """The step and the digest of the output."""
         return self.step, self.digest
 
     @property
     def bytes(self) -> int:
-        """Return the size of all files of the output."""
+        """The size of all files of the output."""
         return sum(file.bytes for file in self.files)
 
 
 @dataclass(frozen=True)
 class DayContents:
-    """One day. ``ledgers``: those of every history into which the pipeline has loaded the day, without empty ones."""
+    """What the lake contains of one day, with the manifests and ledgers that ``rules`` needs to select files to remove.
+
+    ``ledgers``: the day's ledger in each history into which the pipeline has loaded; empty ledgers are left out.
+    """
 
     outputs: tuple[StoredOutput, ...] = ()
     ledgers: tuple[Sequence[LedgerRecord], ...] = ()
     refreshes: tuple[tuple[datetime, str], ...] = ()
-    """When a refresh found an export, and which one."""
+    """The time of each refresh, and the digest of the export that it selected."""
     has_unmoved_ledger: bool = False
-    """Whether a ledger of data version 5 or older exists that no history has taken over yet."""
+    """Whether the day has a ledger of data version 5 or older that was not copied into a history yet."""
 
 
 @dataclass
 class DayListing:
-    """The objects of a day, as a listing of the lake shows them."""
+    """The objects of a day by kind, from a listing of the lake; none of them is read.
+
+    ``has_first_ledger``: whether there is a ledger in the place where data version 5 and older stored it.
+    """
 
     files: defaultdict[OutputKey, list[LakeObject]] = field(default_factory=lambda: defaultdict(list))
     manifests: set[OutputKey] = field(default_factory=set)
@@ -104,7 +113,10 @@ def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date,
 
 @dataclass(frozen=True)
 class ContentsReader:
-    """Reads days of a pipeline. ``bound``: the histories of the lake, each with the pipeline that created it."""
+    """Reads the manifests and ledgers of days of one pipeline.
+
+    ``bound``: for the digest of each history's target, the pipeline that created the history.
+    """
 
     lake: Lake
     pipeline: str
@@ -112,7 +124,7 @@ class ContentsReader:
 
     @classmethod
     def of(cls, lake: Lake, pipeline: str) -> ContentsReader:
-        """Return a reader of the lake in its present state."""
+        """Return a reader for the histories that are in the lake now."""
         return cls(lake, pipeline, bound_pipelines(lake))
 
     def read(self, day: date, listing: DayListing) -> DayContents:

@@ -71,7 +71,8 @@ def read_ids(
     Raises:
         BadManifest: an id file is missing or was changed.
     """
-    db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")  # TEMP: a table in the database's file would be compressed
+    # TEMP: DuckDB compresses tables that it stores in the database's file.
+    db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")
     for path, columns in _id_files(workspace, records, scratch, table):
         db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_table_function(path)}", [str(path)])
 

@@ -45,7 +45,10 @@ def create_batch(work: BatchLoader) -> bool:
 
 
 def _open(work: BatchLoader, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:
-    """Create a batch under an unused ``externalId``; return the batch id, and whether this call created the batch."""
+    """Create a batch under an unused ``externalId``; return its id, and True if this call created it.
+
+    False: the batch exists because the response to an earlier request was lost.
+    """
     numbers = [batch.load_id.number for batch in seen if work.load_id(1).is_same_load(batch.load_id)]  # type: ignore[union-attr]
     mine = [r for r in work.records if r.kind == "created" and r.content == work.staged.content]
     first = max([len(mine), *numbers]) + 1

@@ -18,7 +18,9 @@ from include.lake.ledger_state import batches_to_poll
 from include.steps.workspace import Workspace
 
 _VISIBLE = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
+"""The states in which rows are visible in AEP, or may become visible without a further request."""
 MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
+"""The states in which a batch is active or may still become active, including that of an undocumented status."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class OtherBatches:
         return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
 
     def find_lost(self, seen: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
-        """Return a batch of ``seen`` with the same content that can be adopted because its record was lost, or None.
+        """Return a batch of ``seen`` with the same content whose ledger record was lost, so that it can be adopted.
 
-        An open batch is returned only if it was created from this lake; another installation may be uploading others.
+        Return None without such a batch. An open batch is returned only if it was created from this lake: another
+        installation may still upload to it.
         """
         for batch in seen:
             state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
@@ -58,9 +61,9 @@ class OtherBatches:
     def require_none(
         self, seen: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
     ) -> None:
-        """Check that no batch of ``seen`` is active or may become active.
+        """Check that no batch of ``seen``, the result of the method of that name, is active or may become active.
 
-        An open batch from this lake without a record was left by a crash, and is aborted. An open batch from another
+        An open batch that was created from this lake was left by a crash, and is aborted. An open batch from another
         lake is accepted if ``own``, the batch of this load, is older.
 
         Raises:

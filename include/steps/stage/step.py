@@ -72,7 +72,11 @@ def stage_partition(
 
 @dataclass(frozen=True)
 class Stage(Step):
-    """The stage step for one day: it excludes the rows of the ``active`` loads."""
+    """The stage step for one day.
+
+    ``raw``, ``mapped``, ``valid``: the manifests of export, transform and validate. ``active``: the ledger records of
+    the loads whose rows are excluded; empty if all rows replace them.
+    """
 
     name = "stage"
     workspace: Workspace
@@ -84,7 +88,7 @@ class Stage(Step):
 
     @classmethod
     def of(cls, workspace: Workspace, valid: Manifest, history: History | None, *, replace: bool) -> Stage:
-        """Return the step for the output ``valid`` of validate; read the earlier manifests and the day's ledger."""
+        """Return the step for the output ``valid`` of validate; its earlier manifests and the day's ledger are read."""
         mapped = workspace.require("transform", valid.inputs["transform"])
         raw = workspace.require("export", mapped.inputs["export"])
         if history is None:
@@ -94,7 +98,10 @@ class Stage(Step):
         return cls(workspace, raw, mapped, valid, history, () if replace else active_records(records))
 
     def existing(self) -> Manifest | None:
-        """Return an output of ``valid`` that is active in AEP, as are all loads that it excluded; None without one."""
+        """Return the staged output of an active load that was made from ``valid``; None if there is none.
+
+        All loads that the output excluded must be active as well.
+        """
         for digest in self._excluded:
             staged = self.workspace.find("stage", digest)
             if (

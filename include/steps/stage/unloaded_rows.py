@@ -1,4 +1,4 @@
-"""Select the valid rows that have to be loaded: those whose ``_id`` is not in an active batch in AEP."""
+"""Select the valid rows that have to be loaded: rows whose ``_id`` is not in an active batch in AEP."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _CHUNK_ROWS = 100_000
 
 
 class UnloadedRows:
-    """The valid rows of a day that have to be loaded: neither active in AEP nor withheld (refused by AEP before).
+    """The valid rows of a day that have to be loaded: rows that are neither active in AEP nor withheld.
 
-    DuckDB compares the ids, and the rows are streamed. Only the necessary files are downloaded: without active loads,
-    no ids are compared; if all mapped rows are valid, the ids are read from the list of the day's events; the rows of a
-    delta's base are read only if one of them has to be loaded.
+    A withheld row was refused by AEP before, and is unchanged. DuckDB compares the ids; rows are read one row group at
+    a time. Only the necessary files are downloaded: without active loads, no ids are compared; if all mapped rows are
+    valid, the ids are read from transform's list of events; the rows of a delta's base are read only if one of them has
+    to be loaded.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class UnloadedRows:
 
     @property
     def listed_ids(self) -> LakeFile | None:
-        """The file in the lake that already lists exactly the rows to load, or None."""
+        """The file of transform that lists the ``_id``s of exactly the rows to load; None if no file does."""
         is_list_of_day = self.mapped.delta is None and self._all_are_valid
         return _events_of(self.mapped) if self.is_everything and is_list_of_day else None
 

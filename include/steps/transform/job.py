@@ -65,7 +65,10 @@ class Job:
     limits: Limits = Limits()
 
     def event_parser(self, log: EvidenceLog) -> EventParser:
-        """Return a new parser for the lines of this day; ``log`` collects the times of live events."""
+        """Return a new parser for the lines of this day.
+
+        ``log`` collects the times of live events (``is_live``), which show whether ``time`` is UTC.
+        """
         return EventParser(
             project_id=self.project_id,
             day=self.day,

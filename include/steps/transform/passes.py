@@ -67,7 +67,10 @@ class FirstPass:
         self.evidence += parsed.evidence
 
     def add_events_to(self, evidence: TimeEvidence) -> None:
-        """Pass events to ``evidence``, which checks whether ``time`` is UTC or local: the first live events by line."""
+        """Pass the first live events (``is_live``) to ``evidence``, which determines whether ``time`` is UTC.
+
+        The events are passed in the order of their lines, whichever process read them.
+        """
         for _, wall_ms, arrival_ms, library in sorted(self.evidence)[:ENOUGH_EVIDENCE]:
             evidence.add_event(wall_ms, arrival_ms, library)
 

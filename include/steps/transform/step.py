@@ -215,7 +215,7 @@ class Transform(Step):
 
     @property
     def _limits(self) -> Limits:
-        """The sizes of files and buckets; smaller than usual if ``shard_events`` is below the usual rows of a file."""
+        """The limits of rows and bytes; a small ``shard_events`` requires smaller files and buckets than usual."""
         rows = self.workspace.pipeline.shard_events
         if rows is None or rows >= LIMITS.file_rows:
             return LIMITS

@@ -41,8 +41,17 @@ _IDS = """
         added > 0 AND survives AND NOT coalesce(beaten, false) AS kept_off
     FROM touched LEFT JOIN added_rows a USING (id) LEFT JOIN removed_rows r USING (id) LEFT JOIN base b USING (id)
 """
+"""Create a table with a row for each ``_id`` of an added or removed line; ``b`` is the base's row with this ``_id``.
+
+``before``, ``removed``, ``added``: numbers of lines. ``survives``: a line of the base is left. ``beaten``: an added line
+has priority over the base's row; ``tied``: neither has priority. ``may_be_gone``: the base's row may be from a removed
+line. ``superseded``: the base's row no longer belongs to the day. ``kept_off``: the base's row stays, and no added line
+becomes a row.
+"""
 _ALONE = "before = 1 AND removed = 1"
+"""The condition for an ``_id`` whose only line was removed."""
 _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND (tied OR may_be_gone))"
+"""The condition for an ``_id`` for which the counts and digests do not show which row has to be kept."""
 
 
 @dataclass(frozen=True)

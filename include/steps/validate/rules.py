@@ -1,4 +1,4 @@
-"""The inputs and the validator that the validation of a day and the validation of its shards have in common."""
+"""The inputs and the validator that are common to the validation of a day and of a shard."""
 
 from __future__ import annotations
 

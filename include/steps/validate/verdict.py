@@ -19,11 +19,18 @@ from include.steps.workspace import Workspace
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The validation result for the rows of files, or for all rows of a day.
+    """The validation result for individual rows: those of some files, or all rows of a day.
 
-    ``mapped``: the number of rows. ``failed``: failing rows by index in ``specs``. ``warned``: rows with a warning, by
-    reason. ``by_hour``, ``by_event``: valid rows by hour and by event name; ``other_events``: valid rows with names
-    that are not in ``by_event``. ``kept``: the files with the valid rows, from transform or written by validate.
+    Attributes:
+        mapped: The number of rows that were checked, valid or not.
+        specs: The expectations for these rows.
+        failed: The number of failing rows by index in ``specs``.
+        warned: The number of rows with a warning by reason.
+        refused: The refused rows.
+        by_hour: The number of valid rows by hour.
+        by_event: The number of valid rows by event name.
+        other_events: The number of valid rows with names that are not in ``by_event``.
+        kept: The files with the valid rows: files of transform, or new ones if a file contained refused rows.
     """
 
     mapped: int = 0
@@ -59,9 +66,13 @@ class CheckedRows:
 class Verdict:
     """The validation result of a partition.
 
-    ``specs``: the expectations about rows, and then those about the partition as a whole. ``failed``: the number of
-    failing rows or event names, by index in ``specs``. ``warned``: warnings about rows and about the partition.
-    ``broken``: the reasons for which the partition as a whole is refused.
+    Attributes:
+        rows: The result for individual rows.
+        by_event: The counts of events by name.
+        specs: The expectations for rows, and then those for the partition as a whole.
+        failed: The number of failing rows or event names by index in ``specs``.
+        warned: The number of warnings by reason, about rows and about the partition.
+        broken: The reasons why the partition as a whole is refused; empty if it is accepted.
     """
 
     rows: CheckedRows
