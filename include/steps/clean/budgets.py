@@ -1,4 +1,4 @@
-"""Removes tickets of rate budgets that count for no limit any more; the budgets belong to all pipelines of a lake."""
+"""Remove the tickets of rate budgets that no limit counts any more; all pipelines of a lake share its budgets."""
 
 from __future__ import annotations
 

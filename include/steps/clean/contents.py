@@ -81,13 +81,13 @@ class DayListing:
     has_first_ledger: bool = False
 
     def refused_of_shards(self) -> list[LakeObject]:
-        """Return the quarantine files of shards; the day's quarantine has copies once the day is validated."""
+        """Return the quarantine files of shards; the day's quarantine has copies of them once the day is validated."""
         shards = (files for (step, _), files in self.files.items() if step == "validate_shard")
         return [file for files in shards for file in files if file.key.endswith(f"/{REFUSED_NAME}")]
 
 
 def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date, DayListing]:
-    """Return every day of a pipeline in the lake from one listing; with ``only``, that day alone."""
+    """Return the objects of each day of a pipeline, by day, from one listing of the lake; ``only``: of that day."""
     days: defaultdict[date, DayListing] = defaultdict(DayListing)
     for found in lake.objects(PartitionKey(pipeline, only).prefix if only is not None else pipeline):
         key = parse_key(found.key)
@@ -161,7 +161,7 @@ class ContentsReader:
             ) from None
 
     def _ledgers(self, day: date, outputs: Iterable[StoredOutput]) -> Iterator[Sequence[LedgerRecord]]:
-        """Yield the ledgers of histories that the pipeline created, and of those for which rows of the day were staged."""
+        """Yield the day's ledgers in the histories that the pipeline created, or for which it has staged rows."""
         targets = {target for target, pipeline in self.bound.items() if pipeline == self.pipeline}
         staged = (
             each.manifest.inputs.get("history") for each in outputs if each.manifest and each.step == "stage"

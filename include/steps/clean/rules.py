@@ -68,7 +68,7 @@ def _needed_by_remaining(there: dict[OutputKey, StoredOutput], ended: dict[Outpu
 
 
 def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
-    """Return the files of ended outputs that no other output names, ``GRACE`` after their end was recorded."""
+    """Return the files to remove now: their removal was recorded ``GRACE`` ago, and no other output names them."""
     ended = {
         each.key for each in day.outputs if each.removed_at is not None and now - each.removed_at >= GRACE
     }
@@ -122,7 +122,7 @@ def _loaded_at(day: DayContents) -> datetime | None:
 
 
 def _unneeded_since(day: DayContents, output: StoredOutput) -> datetime:
-    """Return the time since which no run needs an output of transform, validate or stage that no run names."""
+    """Return the time since which no run needs an output of transform, validate or stage that no open run uses."""
     loaded_at = _loaded_at(day)
     if loaded_at is not None:
         return max(output.written, loaded_at)
@@ -139,7 +139,7 @@ def _is_newest(day: DayContents, output: StoredOutput) -> bool:
 
 
 def _newer_outputs_at(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
-    """Yield when newer outputs of the same step were written; for a shard, newer ones of ``validate``, which reads it."""
+    """Yield when each newer output of the same step was written; for a shard, of ``validate``, which reads it."""
     step = "validate" if output.step == "validate_shard" else output.step
     for other in day.outputs:
         is_rival = other.step == step and other.manifest is not None
@@ -180,7 +180,7 @@ def _export_end_setting(
 
 
 def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
-    """Return when another export for the same request was published, after this one was last found."""
+    """Return when another export of the same request was first selected in place of this one; None if none was."""
     request = _request(raw)
     rewritten = rewritten_to(each.manifest for each in day.outputs if each.manifest is not None)
     found = [

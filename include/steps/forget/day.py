@@ -1,4 +1,4 @@
-"""Removes the rows of forgotten people from one day: publishes rewritten files first, and removes the old ones last."""
+"""Remove the rows of forgotten people from one day: publish files without these rows, then remove the old files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ VERSION = 1
 
 @dataclass
 class DayForgetter:
-    """Removes the people's rows of one day. It can be interrupted at any point and repeated."""
+    """Removes the rows of forgotten people from one day. It can be interrupted at any point and repeated.
+
+    ``found``: the files with their rows. ``matcher``, ``quarantine``: decide which lines and records belong to them.
+    """
 
     found: FoundDay
     reader: ContentsReader
@@ -41,19 +44,19 @@ class DayForgetter:
     quarantine: QuarantineMatcher
     clock: Clock
     removed: Counter[str] = field(default_factory=Counter)
-    """The removed objects, by kind."""
+    """The number of removed objects by kind: ``files``, ``quarantine`` and ``reports``."""
 
     @property
     def workspace(self) -> Workspace:
-        """The day as steps see it."""
+        """The workspace of the day, with which the functions of the steps read it."""
         stored = self.found.stored
         return Workspace(stored.lake, stored.pipeline, stored.partition, self.clock)
 
     def require_quiet(self) -> None:
-        """Refuse a day that another run is loading.
+        """Check that no other run is loading the day.
 
         Raises:
-            Conflict: naming the run.
+            Conflict: a run is loading it, or was interrupted; the message names the run.
         """
         stored = self.found.stored
         for records in self.reader.read(stored.day, stored.listing).ledgers:
@@ -66,7 +69,7 @@ class DayForgetter:
                 )
 
     def forget(self) -> Counter[str]:
-        """Rewrite the day; return how many objects were removed, by kind."""
+        """Remove the people's rows from the day; return the number of removed objects by kind."""
         self.require_quiet()
         with self.workspace.scratch() as scratch:
             self._record_ids(scratch)
@@ -89,7 +92,7 @@ class DayForgetter:
         return self.removed
 
     def _record_ids(self, scratch: Path) -> None:
-        """Store the people's ``_id``s in the lake: AEP may still hold them."""
+        """Store the ``_id``s of the people's events in the lake, because AEP may still have their rows."""
         workspace = self.workspace
         ids_of, ids = EventIds.of(workspace, self.project_id), set[str]()
         for key in self.found.raw:
@@ -99,7 +102,7 @@ class DayForgetter:
         record_forgotten_ids(workspace.lake, self.project_id, workspace.partition.day, ids)
 
     def _exports_to_end(self) -> set[str]:
-        """Return the exports with rows of the people, and those that are based on one of them."""
+        """Return the digests of the exports that contain rows of the people, and of deltas that are based on them."""
         outputs = [each for each in self._contents().outputs if each.step == "export"]
         found = {each.digest for each in outputs if any(file.key in self.found.raw for file in each.files)}
         based = {
@@ -110,7 +113,10 @@ class DayForgetter:
         return found | based
 
     def _to_rewrite(self, ended: set[str]) -> list[Manifest]:
-        """Return the newest removed export of each request: the others are superseded and not read any more."""
+        """Return one of the ended exports for each request: the one that a run would use.
+
+        The others are superseded and are not read any more. ``ended``: digests of exports.
+        """
         by_request: defaultdict[str, list[Manifest]] = defaultdict(list)
         for each in self._contents().outputs:
             export = each.manifest if each.step == "export" and each.digest in ended else None
@@ -125,7 +131,10 @@ class DayForgetter:
         return chosen
 
     def _rewrite(self, export: Manifest, scratch: Path) -> None:
-        """Publish an export again without the people's lines, with the same time, so that its outputs stay the same."""
+        """Publish a copy of an export without the people's lines.
+
+        The copy has the same time, so that a mapping that depends on it gives the same rows.
+        """
         workspace, folder = self.workspace, scratch / f"of-{export.digest}"
         folder.mkdir()
         lines = (line for line in read_day(workspace, export, folder) if not self.matcher.matches(line))
@@ -149,7 +158,7 @@ class DayForgetter:
         publish(workspace.lake, workspace.partition, manifest)
 
     def _record_removal(self, outputs: Iterable[StoredOutput]) -> None:
-        """Record that the files of outputs will be removed; steps create them again from the rewritten exports."""
+        """Record that the files of outputs will be removed; later steps create them from the rewritten exports."""
         at = self.clock.now().isoformat(timespec="seconds")
         for output in outputs:
             if output.removed_at is not None or output.manifest is None:
@@ -161,7 +170,10 @@ class DayForgetter:
             failpoint("forget.end.after")
 
     def _remove_files(self, contents: DayContents, ended: set[str]) -> None:
-        """Remove what held the people's rows; raw events last, because they show which days remain to be processed."""
+        """Remove all files that contained rows of the people, exports last.
+
+        After an interruption, the remaining exports show which days have to be processed again.
+        """
         for step in DERIVED:
             self._remove(
                 "files", (file for each in contents.outputs if each.step == step for file in each.files)
@@ -187,7 +199,7 @@ class DayForgetter:
             self.removed[kind] += 1
 
     def _contents(self) -> DayContents:
-        """Return the day as the lake holds it now."""
+        """Return what the lake contains of the day now."""
         stored = self.found.stored
         listing = list_days(stored.lake, stored.pipeline.name, stored.day).get(stored.day)
         return self.reader.read(stored.day, listing) if listing is not None else DayContents()
