@@ -1,8 +1,8 @@
-"""Rate limits of a service that all workers share through the lake: a number of requests, or bytes, in a period.
+"""Keep the requests of all workers within the rate limits of a service: a number of requests, or of bytes, in a period.
 
-Each request is a numbered object in the lake, a ticket, which is created once: so two requests of two workers are never
-counted as one. The object ``state.json`` next to the tickets contains the most recent ones, so that a request costs one
-read and two small writes, however many tickets there are.
+Workers share a limit through the lake. Each request is a numbered object, a ticket, which is created once: so two
+requests of two workers are never counted as one. The object ``state.json`` next to the tickets contains the most recent
+ones, so that a request costs one read and two small writes, however many tickets there are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signed inventories of the lake's unsigned records: those that were written before the lake had a signing key.
+"""List the lake's unsigned records, which were written before the lake had a signing key, in signed inventories.
 
 A user creates an inventory once, with ``mixpanel-aep lake sign``. It lists records by their key and digest.
 Modification times would not prove which records are older than the key: any writer of a folder lake can set them.

@@ -25,7 +25,7 @@ class GivenIds:
         return bool(self.distinct or self.users or self.devices)
 
     def cleaned(self, reader: PersonIdReader) -> GivenIds:
-        """Return the ids as events are read: without surrounding white space and without ``$device:``.
+        """Return the ids in the form that is read from events: without surrounding white space or ``$device:``.
 
         Raises:
             ConfigError: an id is a placeholder, which many people share; its value is not in the message.

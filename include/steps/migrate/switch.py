@@ -1,4 +1,4 @@
-"""The switch day: the first day that the pipeline loads, so that no day is missing or loaded twice. Pure functions."""
+"""Find the switch day, the first day that the pipeline loads: no day is missing or loaded twice. Pure functions."""
 
 from __future__ import annotations
 
