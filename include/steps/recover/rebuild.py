@@ -89,15 +89,15 @@ def recover(
     why: str = "the lake is rebuilt from AEP",
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Recovery:
-    """Record the active batches of ``days`` (None: all) that the history lacks; then connect lake and dataset by id.
+    """Record the active batches of ``days`` (or of all days) that the history lacks; then tag the dataset.
 
-    ``on_progress`` is called with the number of finished days and the number of all days.
-    ``history`` is opened without comparing lake ids (``open_history(..., any_lake=True)``).
+    The dataset's tag gets the id of the lake. ``history`` is opened without comparing lake ids (``open_history(...,
+    any_lake=True)``). ``on_progress`` is called with the number of finished days and the number of all days.
 
     Raises:
-        AnotherSource: batches of the dataset hold events of another Mixpanel project. Nothing was written.
+        AnotherSource: batches of the dataset contain events of another Mixpanel project. Nothing was written.
         LakeNotReadable, QueryServiceBusy: AEP's data lake cannot be read. The call can be repeated.
-        Conflict: a run wrote into a ledger at the same time.
+        Conflict: a run wrote to a ledger at the same time.
     """
     batches = DatasetBatches.of(history, aep)
     require_source(history, batches.all)
