@@ -44,12 +44,12 @@ class ComparedExport:
 
 @dataclass(frozen=True)
 class ExportComparer:
-    """Compares the new export ``raw`` with the ``earlier`` exports of the same request, newest first.
+    """Compares the new export ``raw`` of a day with the ``earlier`` exports of the same request, newest first.
 
-    The base is the newest earlier export that is not a delta. Both are read in parallel, and only lines that are not in
-    the same order in both are hashed. Without a base, or if too many lines differ, every line is hashed, but only if an
-    earlier export has the same number of lines. ``sums``: the recorded sums of lines, by digest of the export.
-    ``with_files``: only an earlier export whose files are in the lake can be the ``same`` export.
+    The newest earlier export that is not a delta (the base) and the new one are read in parallel, and only lines that
+    are not in the same order in both are hashed. Without a base, or if too many lines differ, every line is hashed, but
+    only if an earlier export has the same number of lines. ``sums``: the recorded sums of lines, by digest of the
+    export. ``with_files``: only an earlier export whose files are in the lake can be the ``same`` export.
     """
 
     workspace: Workspace
@@ -79,7 +79,7 @@ class ExportComparer:
         return ComparedExport(lines=lines, sums=sums)
 
     def _difference(self, base: Manifest) -> ComparedExport:
-        """Compare the new export with ``base``; return an empty result if too much differs or a file is unreadable."""
+        """Compare the new export with ``base``; return an empty result if many lines differ or a file is unreadable."""
         paths = self._paths(base)
         if paths is None:
             return ComparedExport()
@@ -112,7 +112,7 @@ class ExportComparer:
     def _line_sum_of(self, earlier: Manifest) -> str | None:
         """Return the ``LineSum`` of an earlier export; None if the export is a delta or a file cannot be read.
 
-        A delta needs no sum: an equal difference from the same base gets the same digest, and so is found.
+        A delta needs no sum: an equal delta has the same digest, by which it is found.
         """
         if earlier.delta is not None or (paths := self._paths(earlier)) is None:
             return None

@@ -52,7 +52,7 @@ class LineSum:
 
     @property
     def text(self) -> str:
-        """Return the sum as 64 hex digits."""
+        """The sum as 64 hex digits."""
         total = sum(column << 32 * place for place, column in enumerate(reversed(self._columns)))
         return f"{total % 2**256:064x}"
 
@@ -179,7 +179,7 @@ def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
 def _compare(ours: _Part, theirs: _Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the positions of the digests that only ``ours`` has, and of those that only ``theirs`` has.
 
-    Of a digest that both have with different frequencies, return the positions of the surplus.
+    If one of them has a digest more often than the other, the positions of the additional lines are returned.
     """
     import numpy as np
 

@@ -1,4 +1,8 @@
-"""Export the days of a backfill in windows: one request for several consecutive days that have no export yet."""
+"""Export the days of a backfill in windows: one request for several consecutive days that have no export yet.
+
+The calendar is divided into cells of ``backfill_window_days`` days. A window lies within one cell, and a lease in the
+lake lets one run at a time export days of a cell.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ _OF_EVERY_DAY = (
 
 @dataclass(frozen=True)
 class FetchAhead:
-    """Settings with which the export of one day may also export other days of a backfill.
+    """Allows the export of one day to export other days of a backfill with the same request.
 
     ``run`` identifies the run: a retry of the same run continues the lease that an earlier try claimed. ``within``: the
     days that the caller is going to load; None if the caller loads all days of the pipeline.
@@ -76,7 +80,7 @@ class FetchAhead:
         return windows.export(mixpanel)
 
     def release(self, request: ExportRequest) -> None:
-        """End the lease that an earlier try of this run still holds.
+        """End the lease on the calendar that an earlier try of this run still holds.
 
         Such a lease exists if the process ended after it published the day of ``request``, but before it published the
         other days of the window.
@@ -130,7 +134,11 @@ class _Windows:
         return WindowLease(place.lake, place.pipeline.name, cell, place.clock)
 
     def _wait_for_others(self, lease: WindowLease) -> LeaseRecord:
-        """Wait until no other run holds the lease; return the newest record of the lease."""
+        """Wait until no other run holds the lease; return the newest record of the lease.
+
+        Raises:
+            Throttled: another run still holds the lease after ten seconds.
+        """
         clock = self.request.workspace.clock
         deadline = clock.seconds() + _PATIENCE_SECONDS
         while (newest := lease.newest()).keeps_out(self.ahead.run, clock.seconds()):

@@ -1,4 +1,4 @@
-"""Check the size of a partition's batch against AEP's limit and against AEP's recommendation."""
+"""Check the size of a partition's batch against AEP's limit and AEP's recommendation."""
 
 from __future__ import annotations
 

@@ -18,11 +18,13 @@ _Key = tuple[int, int, int, str]
 
 @dataclass(frozen=True)
 class DeduplicatedRows:
-    """The result of ``deduplicate``.
+    """The rows of a table that ``deduplicate`` keeps, and the number of rows that it drops.
 
-    ``rows``: the indexes of the rows to keep, ordered by time and then by ``_id``. ``lines``: for each row of the
-    table, the number of rows with its ``_id`` (valid for kept rows). ``duplicates``: the number of dropped rows.
-    ``twins``: the number of dropped rows without ``$insert_id``.
+    Attributes:
+        rows: The indexes of the rows to keep, ordered by time and then by ``_id``.
+        lines: For each kept row, the number of rows with its ``_id``; in the order of the table.
+        duplicates: The number of dropped rows.
+        twins: The number of dropped rows without ``$insert_id``.
     """
 
     rows: Integers
@@ -77,7 +79,10 @@ def _id_words(table: pa.Table) -> npt.NDArray[np.uint64]:
 def _dropped_rows(
     table: pa.Table, first_words: npt.NDArray[np.uint64], compare_all: bool
 ) -> tuple[list[int], dict[int, int]]:
-    """Return the indexes of the rows to drop, and by index of each kept row with duplicates, its number of rows."""
+    """Return the indexes of the rows to drop, and for each row that has duplicates and is kept, the number of its rows.
+
+    The second result is by index of the kept row.
+    """
     import numpy as np
 
     order = np.argsort(first_words)

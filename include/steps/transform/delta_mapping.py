@@ -1,8 +1,8 @@
-"""Map a day whose export is a delta: only the lines that differ from the export's base are read.
+"""Map a day that was exported again from the lines that differ from an earlier export of the day.
 
-The result is the same as if all lines were mapped: the rows of the base without the superseded rows, and the rows of
-the added lines. If ids and digests do not show which of two rows has to be kept, ``DeltaMapping.run`` returns None, and
-the caller maps all lines.
+The output is a delta: the rows of the added lines, and the ``_id``s of the rows of the earlier output (the base) that
+are superseded. Together with the base, it has the same rows as if all lines were mapped. If ids and digests do not show
+which of two rows has to be kept, ``DeltaMapping.run`` returns None, and the caller maps all lines.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ _EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
 
 @dataclass(frozen=True)
 class _Lines:
-    """The added or the removed lines after the first pass: ``found`` has the counts, ``spilled`` the files of rows."""
+    """The added or the removed lines of a delta after the first pass.
+
+    ``found``: their counts. ``spilled``: the spill files with their rows.
+    """
 
     job: Job
     found: day.FirstPass
@@ -54,10 +57,14 @@ class _Lines:
 
 @dataclass(frozen=True)
 class DeltaMapping:
-    """The transform of an export ``raw`` that is a delta.
+    """Maps an export that is a delta, if an output of transform exists for the earlier export to which it refers.
 
-    ``base``: the transform output of the export's base; its files are in the lake. ``job``: the job for the whole day,
-    without paths. ``named``: the properties that the mapping names; None in it means all. ``digest``: of the output.
+    Attributes:
+        raw: The manifest of the export.
+        base: The manifest of that output of transform; its files are in the lake.
+        job: The parameters for the whole day, without the paths of files.
+        named: The properties that the mapping names; None among them means that all properties count as mapped.
+        digest: The digest of the output to make.
     """
 
     workspace: Workspace
@@ -68,7 +75,7 @@ class DeltaMapping:
     digest: str
 
     def run(self, check_unmapped: Callable[[dict[str, int]], None]) -> Made | None:
-        """Map the differing lines, and return the output; None if all lines of the day have to be mapped.
+        """Map the lines that differ, and return the output; return None if all lines of the day have to be mapped.
 
         ``check_unmapped`` is called with the counts of unmapped properties of the added lines; it may raise an error.
 
@@ -129,7 +136,10 @@ class DeltaMapping:
             db.close()
 
     def _events_of_base(self) -> list[Path] | None:
-        """Download the base's list of events; return its path, or None if the list is of an earlier version."""
+        """Download the list of events of the earlier output; return its path, or None if the list is too old.
+
+        A list of an old version lacks columns.
+        """
         import pyarrow.parquet as pq
 
         listed = self.base.details.get("events")
@@ -140,7 +150,7 @@ class DeltaMapping:
         return [path] if set(pq.read_schema(path).names) >= _EVENT_COLUMNS else None
 
     def _quarantine_of_base(self) -> list[Path] | None:
-        """Download the base's quarantine file; return its path, or None if the file was removed."""
+        """Download the quarantine file of the earlier output; return its path, or None if the file was removed."""
         kept = self.base.details["quarantine"]
         if not kept:
             return []
@@ -184,7 +194,7 @@ class DeltaMapping:
 
 
 def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
-    """Remove from the spill files the added rows that duplicate a row of the base which is kept instead."""
+    """Remove added rows from the spill files if a row of the earlier output has the same ``_id`` and is kept."""
     if not len(superseded.losers):
         return
     for path in added.spilled:
@@ -197,9 +207,9 @@ def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
 
 
 def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
-    """Write the base's quarantine records without those of removed lines to ``path``; return how many were written.
+    """Write the earlier output's quarantine records, without those of removed lines, to ``path``; return their number.
 
-    Return None if a removed line that was quarantined is missing from the base's records.
+    Return None if the record of a removed line is missing.
     """
     gone: Counter[tuple[str, str]] = Counter()
     for each in removed.found.quarantined:
@@ -218,6 +228,6 @@ def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines
 
 
 def _key(record: bytes) -> tuple[str, str]:
-    """Return the reason and the line of a quarantine record, which is JSON."""
+    """Return the reason and the text of the line in a quarantine record, by which records are compared."""
     body = msgspec.json.decode(record)
     return body["reason"], body.get("raw") or body["raw_base64"]

@@ -1,6 +1,7 @@
-"""The first pass of a transform: parse blocks of lines, convert the events, and write them to spill files by bucket.
+"""Run the first pass of a transform: parse blocks of lines, convert the events, and write them to spill files.
 
-Lines that cannot be parsed or converted are written to quarantine.
+There are spill files for each bucket (a time span of the day). Lines that cannot be parsed or converted go to
+quarantine.
 """
 
 from __future__ import annotations

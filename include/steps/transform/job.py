@@ -1,4 +1,4 @@
-"""The parameters that all processes of one transform share, and the division of the day into buckets."""
+"""Define the parameters that all processes of one transform share, and the division of the day into buckets."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Limits:
     """Limits for rows and bytes, so that memory does not grow with the size of a day.
 
     They affect the output, so they do not depend on the machine. ``flush_*``: how much a process collects before it
-    writes to its spill files. ``bucket_rows``: the target size of a bucket; ``most_buckets``: the maximum number of
-    buckets. ``piece_*``: how much is de-duplicated and sorted at once. ``group_*``: the maximum of a Parquet row group.
-    ``file_rows``: the approximate maximum of an output file; a day with fewer than ``small_rows`` rows is one file.
+    writes to its spill files. ``bucket_rows``: the target size of a bucket (a time span of the day); ``most_buckets``:
+    the maximum number of buckets. ``piece_*``: how much is de-duplicated and sorted at once. ``group_*``: the maximum
+    of a Parquet row group. ``file_rows``: the approximate maximum of an output file; a day with fewer than
+    ``small_rows`` rows is one file.
     """
 
     flush_rows: int = 40_000
@@ -86,9 +87,10 @@ class Job:
 
     @cached_property
     def bucket_of_second(self) -> npt.NDArray[np.int16]:
-        """The bucket of each second of the day, as an array of 86,400 16-bit integers.
+        """The bucket number for each second of the day, as an array of 86,400 16-bit integers.
 
-        The bucket numbers increase with time. The seconds around a change of the clock share one bucket.
+        A bucket is a time span of the day; the numbers increase with time. The seconds around a change of the clock are
+        in one bucket.
         """
         import numpy as np
 
@@ -102,7 +104,7 @@ class Job:
 
 
 def _clock_changes(day: date, zone: str | None) -> list[tuple[int, int]]:
-    """Return the spans (first, last second of the day) around a clock change in which local time is ambiguous."""
+    """Return the spans of the day (first, last second) in which local time is ambiguous, because the clock changes."""
     if zone is None:
         return []
     midnight, place = datetime(day.year, day.month, day.day), ZoneInfo(zone)  # noqa: DTZ001 - a wall clock

@@ -1,4 +1,4 @@
-"""Distribute numbered work between processes with a counter that they share through a file."""
+"""Distribute numbered pieces of work among processes with a counter in a file that they share."""
 
 from __future__ import annotations
 

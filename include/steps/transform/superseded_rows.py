@@ -1,8 +1,8 @@
-"""Find the rows of a mapped day (the base) that are superseded if lines are added to the day or removed from it.
+"""Find the rows of a mapped day (the base) that are superseded by lines that were added to or removed from the day.
 
 The rule is that of ``deduplicate``: of the lines with the same ``_id``, the line that was processed last is kept; of
-several such lines, the one with the smallest content digest. The base's list of events has the kept row of every
-``_id``, and the number of lines with the ``_id``.
+several such lines, the one with the smallest content digest. The list of events of the base has, for every ``_id``, the
+row that was kept and the number of lines.
 """
 
 from __future__ import annotations
@@ -56,12 +56,15 @@ _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND 
 
 @dataclass(frozen=True)
 class SupersededRows:
-    """The result of ``find_superseded``.
+    """The result of ``find_superseded``: which rows of the base are superseded, and which added rows are not kept.
 
-    ``rows``: the number of the base's rows that are not rows of the day. ``losers``: the ``_id``s of added rows that
-    are not kept, because the base's row is kept (Arrow, 32 bytes each). ``twins``: the increase of duplicates without
-    ``$insert_id``. ``failed``: values of superseded rows that were not converted, by code, and ``dropped``: identities
-    of superseded rows that were dropped, by namespace and reason; both without the rows that ``unknown`` counts.
+    Attributes:
+        rows: The number of rows of the base that no longer belong to the day.
+        losers: The ``_id``s of added rows that are not kept, because the base's row is kept (Arrow, 32 bytes each).
+        twins: The increase of the number of duplicates without ``$insert_id``.
+        failed: The number of values of superseded rows that were not converted by code.
+        dropped: The number of identities of superseded rows that were dropped by namespace and reason.
+        unknown: The number of superseded rows that ``failed`` and ``dropped`` do not cover.
     """
 
     rows: int

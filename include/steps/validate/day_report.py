@@ -36,7 +36,8 @@ def report_of_day(
         mapped: the manifest of transform.
         schema: the XDM schema of the dataset.
         verdict: the counts of rows and of failed expectations.
-        base: the manifest of validate that decided on the rows that were not checked now; None if all were checked.
+        base: the manifest of the earlier output of validate in which the other rows of a delta were checked; None if
+            all rows were checked now.
     """
     rows, refused, unmapped = verdict.rows, verdict.rows.refused, mapped.details.get("unmapped", {})
     listed = most_frequent(verdict.by_event.by_event, _SHOWN_EVENTS)

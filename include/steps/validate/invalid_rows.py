@@ -79,7 +79,7 @@ class RefusedRows:
 
 
 def join_refused(own: RefusedRows, records: Iterable[bytes], target: Path) -> RefusedRows:
-    """Add quarantine records of other rows to refused rows; write the records of both to the file ``target``."""
+    """Combine the refused rows ``own`` with the quarantine records of other rows, in the file ``target``."""
     rows, reasons = own.rows, own.reasons.copy()
     if own.path is not None:
         shutil.copyfile(own.path, target)
@@ -112,9 +112,9 @@ class InvalidRows:
     def split(
         self, source: pq.ParquetFile, target: Path, reasons: Mapping[Reason, Positions], counts: DayCounts
     ) -> int:
-        """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
+        """Write the refused rows of an open Parquet file to quarantine, and the other rows to the file ``target``.
 
-        ``reasons``: the positions of the rows that each reason refuses, as ascending arrays. The refused rows are
+        ``reasons``: for each reason, the positions of the rows that it refuses, ascending. The refused rows are
         subtracted from ``counts``. Return the number of valid rows.
         """
         import numpy as np

@@ -118,7 +118,7 @@ def _obstacle(details: Sequence[JsonMapping]) -> str:
 def _add_events(details: Sequence[JsonMapping]) -> tuple[Counter[str], int]:
     """Add the counts of events by name of all shards; return them, and the number of events with other names.
 
-    A name that an incomplete list of a shard lacks is not counted individually.
+    If a shard does not list all its names, a name that it does not list is not counted individually.
     """
     by_event = Counter[str]()
     for each in details:

@@ -1,4 +1,4 @@
-"""The results of validation: for the rows of files, and for a partition as a whole."""
+"""Define the results of validation: for individual rows, and for a partition as a whole."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
 def quarantine_over_limit(
     workspace: Workspace, mapped: Manifest, verdict: Verdict
 ) -> tuple[int, int, float] | None:
-    """Return the number of quarantined events, the number of exported lines, and the allowed share (0 to 1).
+    """Return the numbers of quarantined events and of exported lines, and the allowed share, if it is exceeded.
 
-    Return None if the share of quarantined events is allowed.
+    Return None if the share of quarantined events is within the pipeline's limit. A share is from 0 to 1.
     """
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
     refused = mapped.counts["quarantined"] + verdict.rows.refused.rows
