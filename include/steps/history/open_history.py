@@ -45,7 +45,7 @@ class OpenedHistory:
     former: str | None = None
 
     def require_may_replace(self, pipeline: str) -> None:
-        """Refuse to remove active rows from a dataset that belongs to another pipeline.
+        """Check that the dataset does not belong to another pipeline, whose active rows must not be removed.
 
         Raises:
             AnotherPipeline: with the names of both pipelines.
@@ -133,7 +133,7 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
 
 @dataclass(frozen=True)
 class _Takeover:
-    """Copies ledgers of data version 5 or older into the history of the dataset to which their batches belong."""
+    """Copies ledgers of data version 5 or older ("old ledgers") into the history of the dataset of their batches."""
 
     history: History
     pipeline: Pipeline
@@ -189,7 +189,7 @@ class _Takeover:
         return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).legacy_ledger, day).records()
 
     def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
-        """Return whether the batches of an old ledger are in the dataset; an empty day has no batches and counts."""
+        """Return whether the batches of an old ledger are in the dataset; True for an empty day without batches."""
         own, named = self.history.target.dataset_id, self._dataset_of(old)
         if named is not None:
             return named == own

@@ -15,7 +15,7 @@ from include.xdm.events.event_id import RECIPE
 
 
 def source_of(raw: Manifest) -> str:
-    """Return the project of an export as ``region/project_id``; without the region if the export lacks it."""
+    """Return the Mixpanel project of an export as ``region/project_id``; without the region if the export lacks it."""
     region = raw.details.get("region")
     project = str(raw.details["project_id"])
     return f"{region}/{project}" if region else project
@@ -65,7 +65,7 @@ def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, 
 
 
 def recipe_for(records: Sequence[LedgerRecord], *, replace: bool) -> int:
-    """Return the number of the ``_id`` recipe for a partition: that of its active rows.
+    """Return the number of the recipe (the rule that computes the ``_id``s) for a partition: that of its active rows.
 
     With another recipe, every event would get another ``_id`` and look like a new one. If no row is active, or all rows
     are replaced, it is the current recipe.
@@ -75,7 +75,7 @@ def recipe_for(records: Sequence[LedgerRecord], *, replace: bool) -> int:
 
 
 def require_one_recipe(workspace: Workspace, active: Sequence[LedgerRecord], recipe: int) -> None:
-    """Refuse to compare ids that were computed by different recipes.
+    """Check that the ``_id``s of the active rows follow the recipe ``recipe``, so that they can be compared.
 
     Raises:
         Conflict: the day was loaded with another recipe after it was transformed.

@@ -15,9 +15,10 @@ _MOST_NUMBERS = 5
 
 
 def create_batch(work: BatchLoader) -> bool:
-    """Claim the partition, create its batch and upload the files, or adopt the batch that a crashed run created.
+    """Record a claim of the partition, create its batch in AEP and upload the files.
 
-    Return whether this call completed the batch; False if an existing batch was adopted.
+    If a crashed run has created the batch already, that batch is recorded instead. Return whether this call completed a
+    batch.
 
     Raises:
         UnknownBatch: AEP has a batch of the partition that is not in the ledger.

@@ -1,4 +1,4 @@
-"""The state of a load of one partition by one run: the staged rows, the ledger's records, and access to AEP."""
+"""The state of one load of a partition by a run (staged rows, ledger records), and operations on the ledger and AEP."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class BatchLoader:
         return record
 
     def restage(self) -> None:
-        """Run the stage step again, and set ``staged`` to its output, which excludes rows that are active now."""
+        """Run the stage step again, to exclude the rows that are active now; ``staged`` is replaced by the result."""
         valid = self.workspace.require("validate", self.staged.inputs["validate"])
         self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
 
@@ -192,7 +192,7 @@ class BatchLoader:
         )
 
     def abort(self, batch: str) -> None:
-        """Abort an open batch in AEP that an earlier run left; that run can no longer write to the ledger."""
+        """Abort an open batch in AEP that an earlier run created. That run can no longer write to the ledger."""
         found = self.aep.batches.find(batch)
         if found is not None and classify_status(found.status) is BatchState.OPEN:
             self._require_same_load(found)

@@ -39,7 +39,11 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """An action, the id of the batch that it concerns (None: no batch), and for STOP the reason and a hint."""
+    """The next action of a run.
+
+    ``batch``: the id of the batch that the action concerns; None if it concerns none. ``reason``, ``hint``: for STOP,
+    why a person has to decide, and what to do.
+    """
 
     action: Action
     batch: str | None = None

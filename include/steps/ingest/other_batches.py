@@ -25,7 +25,11 @@ MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, B
 
 @dataclass(frozen=True)
 class OtherBatches:
-    """Finds the batches of a partition in AEP that are not in the ledger, and decides what to do with them."""
+    """Finds the batches of a partition in AEP that its ledger does not list as active or in progress.
+
+    Such a batch was created by a crashed run, by another installation, or through a lost lake. It is adopted, aborted,
+    or reported as an error.
+    """
 
     workspace: Workspace
     history: History

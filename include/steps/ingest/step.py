@@ -56,8 +56,8 @@ class IngestResult:
 class PendingBatch:
     """A batch that AEP is still processing; the caller has to call ``ingest_partition`` again later.
 
-    ``committed``: this call uploaded the files and completed the batch, so AEP has just started to process the batch.
-    False if the call only completed it again: a batch that stays open must not be polled forever.
+    ``committed``: whether this call uploaded the files and completed the batch. It is False if the batch was only
+    completed again, because a batch that stays open must not be polled forever.
     """
 
     batch_id: str

@@ -1,4 +1,4 @@
-"""Stage the rows to load in files that AEP accepts: the files of validate, or new files without rows active in AEP."""
+"""Stage the rows to load, in files that AEP accepts: those of validate, or new files without the rows active in AEP."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Stage(Step):
 
 
 def _can_be_sent(workspace: Workspace, valid: Manifest) -> bool:
-    """Return whether AEP accepts the files of validate unchanged, so that they need not be written again."""
+    """Return whether the files of validate, and of its base, have the form and the size that AEP accepts."""
     base = workspace.base_of(valid)
     most = (
         FILE_ROWS * 6 // 5
