@@ -22,7 +22,7 @@ class DeduplicatedRows:
 
     Attributes:
         rows: The indexes of the rows to keep, ordered by time and then by ``_id``.
-        lines: For each kept row, the number of rows with its ``_id``; in the order of the table.
+        lines: For each row of the table, the number of rows with its ``_id``; only valid for rows that are kept.
         duplicates: The number of dropped rows.
         twins: The number of dropped rows without ``$insert_id``.
     """

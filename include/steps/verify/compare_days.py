@@ -1,4 +1,4 @@
-"""Compare the ``_id``s of days: by checksums of 256 buckets for each day, and individually only in buckets that differ.
+"""Compare the ``_id``s of days in AEP with the ledgers: by checksums of 256 buckets of ids; by id where they differ.
 
 A row belongs to the day of the batch that it came from. The checksums are computed by timestamp, which for a few rows
 is on another day (local times that a clock change skipped, rows to which a mapping gives another time); these days are
