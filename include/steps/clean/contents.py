@@ -62,7 +62,7 @@ class DayContents:
     ledgers: tuple[Sequence[LedgerRecord], ...] = ()
     refreshes: tuple[tuple[datetime, str], ...] = ()
     """The time of each refresh, and the digest of the export that it selected."""
-    has_unmoved_ledger: bool = False
+    has_uncopied_ledger: bool = False
     """Whether the day has a ledger of data version 5 or older that was not copied into a history yet."""
 
 
@@ -70,7 +70,7 @@ class DayContents:
 class DayListing:
     """The objects of a day by kind, from a listing of the lake; none of them is read.
 
-    ``has_first_ledger``: whether there is a ledger in the place where data version 5 and older stored it.
+    ``has_old_ledger``: whether there is a ledger in the place where data version 5 and older stored it.
     """
 
     files: defaultdict[OutputKey, list[LakeObject]] = field(default_factory=lambda: defaultdict(list))
@@ -78,7 +78,7 @@ class DayListing:
     removals: set[OutputKey] = field(default_factory=set)
     quarantine: list[LakeObject] = field(default_factory=list)
     reports: list[LakeObject] = field(default_factory=list)
-    has_first_ledger: bool = False
+    has_old_ledger: bool = False
 
     def refused_of_shards(self) -> list[LakeObject]:
         """Return the quarantine files of shards; the day's quarantine has copies of them once the day is validated."""
@@ -107,7 +107,7 @@ def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date,
                 day.reports.append(found)
             case KeyKind.KEPT:
                 legacy_ledger = PartitionKey(pipeline, key.day).legacy_ledger
-                day.has_first_ledger |= found.key.startswith(f"{legacy_ledger}/")
+                day.has_old_ledger |= found.key.startswith(f"{legacy_ledger}/")
     return dict(sorted(days.items()))
 
 
@@ -138,7 +138,7 @@ class ContentsReader:
         outputs = tuple(self._output(partition, key, listing) for key in sorted(keys))
         ledgers = tuple(self._ledgers(day, outputs))
         refreshes = tuple(_refreshes(refreshes_of(self.lake, partition)))
-        return DayContents(outputs, ledgers, refreshes, listing.has_first_ledger and not ledgers)
+        return DayContents(outputs, ledgers, refreshes, listing.has_old_ledger and not ledgers)
 
     def _output(self, partition: PartitionKey, key: OutputKey, listing: DayListing) -> StoredOutput:
         step, digest = cast("StepName", key[0]), key[1]

@@ -31,7 +31,7 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
     day that is not loaded, they end that long after the same step created newer ones. An output never ends before the
     outputs that use it.
     """
-    if day.has_unmoved_ledger:
+    if day.has_uncopied_ledger:
         return {}
     there = {each.key: each for each in day.outputs if each.removed_at is None}
     kept = _used_by_unfinished_run(day, there)

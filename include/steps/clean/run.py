@@ -79,7 +79,7 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
         quarantine = [*listing.quarantine, *listing.refused_of_shards()]
         cleaning.remove_old(day, quarantine, "quarantine", pipeline.retention.quarantine_days)
         cleaning.remove_old(day, listing.reports, "reports", pipeline.retention.report_days)
-        if _may_hold_ended(listing, pipeline.retention):
+        if _may_have_ended_outputs(listing, pipeline.retention):
             cleaning.clean_outputs(reader, day, listing)
     tickets = remove_tickets(lake, now, dry_run=dry_run)
     cleaning.result.removed.update(["tickets"] * len(tickets))
@@ -87,7 +87,7 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
     return cleaning.result
 
 
-def _may_hold_ended(listing: DayListing, retention: Retention) -> bool:
+def _may_have_ended_outputs(listing: DayListing, retention: Retention) -> bool:
     """Return whether outputs of a day may have ended, so that the day's manifests and ledgers have to be read."""
     if any(key in listing.removals for key in listing.files):
         return True
@@ -132,7 +132,7 @@ class _Cleaning:
         self.result.days.add(day)
         if self.dry_run:
             return
-        self._require_right()
+        self._require_may_remove()
         key = PartitionKey(self.pipeline, day).removal(output.step, output.digest)
         record = {"version": VERSION, "at": self.now.isoformat(timespec="seconds"), "setting": setting}
         failpoint("clean.end.before")
@@ -147,22 +147,22 @@ class _Cleaning:
         self.result.days.add(day)
         if self.dry_run:
             return
-        self._require_right()
+        self._require_may_remove()
         failpoint("clean.remove.before")
         self.lake.remove_object(found.key)
         failpoint("clean.remove.after")
 
-    def _require_right(self) -> None:
+    def _require_may_remove(self) -> None:
         """Check once that the credential may remove objects."""
         if self._is_allowed:
             return
-        require_right(
+        require_may_remove(
             self.lake, self.pipeline, ", or write superseded_days: null under retention of the pipeline file"
         )
         self._is_allowed = True
 
 
-def require_right(lake: Lake, pipeline: str, otherwise: str = "") -> None:
+def require_may_remove(lake: Lake, pipeline: str, otherwise: str = "") -> None:
     """Check that the credential may remove objects, by removing an object that does not exist.
 
     Raises:

@@ -21,7 +21,7 @@ from include.steps.export.export_delta import read_day
 from include.steps.export.export_request import latest_export
 from include.steps.export.suppress import EventIds
 from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
-from include.steps.forget.search import DERIVED, FoundDay
+from include.steps.forget.search import STEPS_AFTER_EXPORT, FoundDay
 from include.steps.history.day_states import progress_of
 from include.steps.rewritten import INSTEAD_OF
 from include.steps.workspace import FORGOTTEN, Workspace
@@ -52,7 +52,7 @@ class DayForgetter:
         stored = self.found.stored
         return Workspace(stored.lake, stored.pipeline, stored.partition, self.clock)
 
-    def require_quiet(self) -> None:
+    def require_not_loading(self) -> None:
         """Check that no other run is loading the day.
 
         Raises:
@@ -70,25 +70,27 @@ class DayForgetter:
 
     def forget(self) -> Counter[str]:
         """Remove the people's rows from the day; return the number of removed objects by kind."""
-        self.require_quiet()
+        self.require_not_loading()
         with self.workspace.scratch() as scratch:
             self._record_ids(scratch)
-            ended = self._exports_to_end()
-            for export in self._to_rewrite(ended):
+            to_remove = self._exports_to_remove()
+            for export in self._exports_to_rewrite(to_remove):
                 self._rewrite(export, scratch)
             for key in self.found.quarantine:
                 rewrite_quarantine(
                     self.workspace.lake, self.workspace.partition, key, self.quarantine, scratch
                 )
-        # Twice: a step that started before the exports were ended may have published its output in between. A step that
-        # publishes later finds that its input was ended (``Workspace.publish``).
+        # Twice: a step that started before the removal of the exports was recorded may have published its output in between. A step that
+        # publishes later finds that its input is removed (``Workspace.publish``).
         for _ in range(2):
             contents = self._contents()
-            self._record_removal(each for each in contents.outputs if each.step in DERIVED and each.files)
             self._record_removal(
-                each for each in contents.outputs if each.digest in ended and each.step == "export"
+                each for each in contents.outputs if each.step in STEPS_AFTER_EXPORT and each.files
             )
-        self._remove_files(contents, ended)
+            self._record_removal(
+                each for each in contents.outputs if each.digest in to_remove and each.step == "export"
+            )
+        self._remove_files(contents, to_remove)
         return self.removed
 
     def _record_ids(self, scratch: Path) -> None:
@@ -101,7 +103,7 @@ class DayForgetter:
                     ids |= ids_of(line)
         record_forgotten_ids(workspace.lake, self.project_id, workspace.partition.day, ids)
 
-    def _exports_to_end(self) -> set[str]:
+    def _exports_to_remove(self) -> set[str]:
         """Return the digests of the exports that contain rows of the people, and of deltas that are based on them."""
         outputs = [each for each in self._contents().outputs if each.step == "export"]
         found = {each.digest for each in outputs if any(file.key in self.found.raw for file in each.files)}
@@ -112,14 +114,14 @@ class DayForgetter:
         }
         return found | based
 
-    def _to_rewrite(self, ended: set[str]) -> list[Manifest]:
-        """Return one of the ended exports for each request: the one that a run would use.
+    def _exports_to_rewrite(self, to_remove: set[str]) -> list[Manifest]:
+        """Return one export for each request: the one that a run would use.
 
-        The others are superseded and are not read any more. ``ended``: digests of exports.
+        The others are superseded and are not read any more. ``to_remove``: the digests of the exports to choose from.
         """
         by_request: defaultdict[str, list[Manifest]] = defaultdict(list)
         for each in self._contents().outputs:
-            export = each.manifest if each.step == "export" and each.digest in ended else None
+            export = each.manifest if each.step == "export" and each.digest in to_remove else None
             if export is not None and self.workspace.has_files(export):
                 by_request[export.inputs["request"]].append(export)
         chosen = []
@@ -169,12 +171,12 @@ class DayForgetter:
             create_record(self.workspace.lake, key, json.dumps(body).encode())
             failpoint("forget.end.after")
 
-    def _remove_files(self, contents: DayContents, ended: set[str]) -> None:
+    def _remove_files(self, contents: DayContents, to_remove: set[str]) -> None:
         """Remove all files that contained rows of the people, exports last.
 
         After an interruption, the remaining exports show which days have to be processed again.
         """
-        for step in DERIVED:
+        for step in STEPS_AFTER_EXPORT:
             self._remove(
                 "files", (file for each in contents.outputs if each.step == step for file in each.files)
             )
@@ -188,7 +190,7 @@ class DayForgetter:
                 for each in contents.outputs
                 if each.step == "export"
                 for file in each.files
-                if file.key in self.found.raw or each.digest in ended
+                if file.key in self.found.raw or each.digest in to_remove
             ),
         )
 

@@ -37,9 +37,9 @@ class QuarantineMatcher:
             return self._matcher.matches(found["raw"].encode("utf-8", "surrogatepass"))
         if "raw_base64" in found:
             return self._matcher.matches(base64.b64decode(found["raw_base64"]))
-        return self._names(found)
+        return self._belongs_to_people(found)
 
-    def _names(self, record: JsonMapping) -> bool:
+    def _belongs_to_people(self, record: JsonMapping) -> bool:
         """Return whether a mapped row belongs to the people.
 
         It contains one of their user ids, or one of their devices and no user id of another person.

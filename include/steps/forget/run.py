@@ -20,7 +20,7 @@ from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.lake.suppression import Suppression, read_suppression, suppress
 from include.steps.clean.contents import ContentsReader
-from include.steps.clean.run import require_right
+from include.steps.clean.run import require_may_remove
 from include.steps.forget.day import DayForgetter
 from include.steps.forget.people import MOST_ADDED, GivenIds, Person, find_person
 from include.steps.forget.quarantine import QuarantineMatcher
@@ -60,7 +60,7 @@ class ForgetPlan:
     @property
     def counts(self) -> dict[str, int]:
         """The counts by name, for summaries and ``--json``."""
-        derived = [file for each in self.days for file in each.stored.derived]
+        row_files = [file for each in self.days for file in each.stored.row_files]
         return {
             "ids_given": self.person.given,
             "ids_added": self.person.added,
@@ -70,7 +70,7 @@ class ForgetPlan:
             "days": len(self.days),
             "rows": sum(each.raw.total() for each in self.days),
             "quarantined_rows": sum(each.quarantine.total() for each in self.days),
-            "mapped_files": len(derived),
+            "mapped_files": len(row_files),
             "reports": sum(len(each.reports) for each in self.days),
             "mentions": sum(each.mentions for each in self.days),
         }
@@ -143,9 +143,9 @@ class Forgetting:
             Conflict: a run is loading one of the days, or the list was changed at the same time.
         """
         self.lake.check_writable()
-        require_right(self.lake, self.pipeline.name)
+        require_may_remove(self.lake, self.pipeline.name)
         for day in self._forgetters(plan):
-            day.require_quiet()
+            day.require_not_loading()
         at = self.clock.now().isoformat(timespec="seconds")
         person = plan.person
         listed = suppress(self.lake, self.project_id, person.users, person.devices, at=at, by=by)
@@ -199,7 +199,7 @@ def day_summary(found: FoundDay) -> JsonObject:
         "day": stored.day.isoformat(),
         "rows": found.raw.total(),
         "quarantined_rows": found.quarantine.total(),
-        "mapped_files": len(stored.derived),
+        "mapped_files": len(stored.row_files),
         "reports": len(found.reports),
         "unsearchable": found.is_unsearchable,
     }

@@ -22,7 +22,7 @@ from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
 from include.xdm.events.person_ids import PersonMatcher
 
-DERIVED: tuple[StepName, ...] = ("stage", "validate", "validate_shard", "transform")
+STEPS_AFTER_EXPORT: tuple[StepName, ...] = ("stage", "validate", "validate_shard", "transform")
 """The steps whose outputs are computed from an export, and so can be created again; later steps first."""
 
 
@@ -49,7 +49,7 @@ class StoredDay:
         return [file for key, files in self.listing.files.items() if key[0] == "export" for file in files]
 
     @property
-    def derived(self) -> list[LakeObject]:
+    def row_files(self) -> list[LakeObject]:
         """The files of mapped, valid and staged rows."""
         return [file for key, files in self.listing.files.items() if key[0] != "export" for file in files]
 
