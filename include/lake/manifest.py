@@ -97,10 +97,10 @@ class Manifest(_Record):
     @property
     def rows(self) -> int:
         """The number of rows of the whole day."""
-        return self.delta.rows if self.delta else self.own_rows
+        return self.delta.rows if self.delta else self.rows_in_files
 
     @property
-    def own_rows(self) -> int:
+    def rows_in_files(self) -> int:
         """The number of rows in ``files``; for a delta, only the rows that the base does not have."""
         return sum(file.rows for file in self.files)
 

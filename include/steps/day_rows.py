@@ -49,7 +49,7 @@ class DayRows:
         return self.workspace.base_of(self.manifest)
 
     @cached_property
-    def own_paths(self) -> list[Path]:
+    def output_paths(self) -> list[Path]:
         """The local paths of the output's files, without those of its base."""
         return self.workspace.local_files(self.manifest, self._folder("own"))
 
@@ -88,7 +88,7 @@ class DayRows:
         base = self.base
         stored = list(zip(self.base_paths, base.files, strict=True)) if base is not None else []
         found = [self._without_superseded(path, file, number) for number, (path, file) in enumerate(stored)]
-        own = zip(self.own_paths, self.manifest.files, strict=True)
+        own = zip(self.output_paths, self.manifest.files, strict=True)
         return [each for each in (*found, *(RowFile(path, f.rows, f) for path, f in own)) if each.rows]
 
     def base_tables(self) -> Iterator[pa.Table]:

@@ -80,8 +80,8 @@ class DayForgetter:
                 rewrite_quarantine(
                     self.workspace.lake, self.workspace.partition, key, self.quarantine, scratch
                 )
-        # Twice: a step that started before the removal of the exports was recorded may have published its output in between. A step that
-        # publishes later finds that its input is removed (``Workspace.publish``).
+        # Twice: a step that started before the removal of the exports was recorded may have published its output in
+        # between. A step that publishes later finds that its input is removed (``Workspace.publish``).
         for _ in range(2):
             contents = self._contents()
             self._record_removal(

@@ -130,7 +130,7 @@ class Stage(Step):
         """Exclude the active rows, and write the other rows to new files, or reuse the files of validate."""
         workspace, valid, history = self.workspace, self.valid, self.history
         with closing(self._unloaded(scratch)) as unloaded:
-            if unloaded.is_everything and _can_be_sent(workspace, valid):
+            if unloaded.has_all_valid_rows and _can_be_sent(workspace, valid):
                 files = _reuse_valid_files(unloaded.day, digest)
                 require_room(workspace, files)
             else:

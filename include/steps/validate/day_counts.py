@@ -49,7 +49,7 @@ class DayCounts:
             file.write(_keys(chunk.values_of(_ID).values).data)
         self.rows += chunk.num_rows
 
-    def take_out(self, refused: RowChunk) -> None:
+    def subtract(self, refused: RowChunk) -> None:
         """Subtract refused rows, which were added before, from the counts by hour and by event name."""
         self._count(refused, -1)
 

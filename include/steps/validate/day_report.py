@@ -53,7 +53,7 @@ def report_of_day(
         broken=[*(reason.sentence for reason in verdict.broken), *_over_limit(workspace, mapped, verdict)],
         warnings=by_sentence(verdict.warned),
         base=base.digest if base is not None else "",
-        checked=mapped.own_rows if base is not None else mapped.rows,
+        checked=mapped.rows_in_files if base is not None else mapped.rows,
         not_converted=mapped.details["not_converted"],
         dropped_identities=dropped_by_reason(mapped),
         unmapped=dict(islice(unmapped.items(), _SHOWN_PROPERTIES)),

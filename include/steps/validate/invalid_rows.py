@@ -142,7 +142,7 @@ class InvalidRows:
                     some = refused[start : start + _WRITTEN_ROWS]
                     rows = table.take(some)
                     self._quarantine(rows, some, here, quarantine)
-                    counts.take_out(RowChunk(rows))
+                    counts.subtract(RowChunk(rows))
         writer.close()
         return kept
 

@@ -113,7 +113,7 @@ class PartitionValidator:
             by_event=+counts.by_event,
             double_ids=counts.double_ids(each.path for each in kept if each.rows),
             span=counts.span,
-            kept=tuple(kept),
+            valid_files=tuple(kept),
             form=AEP_FORM if all_have_form else None,
         )
 
@@ -172,7 +172,7 @@ def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, 
     """
     return tuple(
         kept.stored or upload_file(lake, f"{folder}/part-{number:05}.parquet", kept.path, kept.rows)
-        for number, kept in enumerate(rows.kept)
+        for number, kept in enumerate(rows.valid_files)
         if kept.stored is not None or kept.rows
     )
 

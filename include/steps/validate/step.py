@@ -89,7 +89,7 @@ class Validate(Step):
             validator_of(self.workspace, self.mapped),
             DayRows(self.workspace, self.mapped, scratch),
         )
-        own = zip(day.own_paths, self.mapped.files, strict=True)
+        own = zip(day.output_paths, self.mapped.files, strict=True)
         files = [RowFile(path, file.rows, file) for path, file in own]
         rows = validator.check_rows(files, _folder(scratch, "valid"))
         of_day = ValidatedBase(base, day, _folder(scratch, "base")).join(rows, validator)

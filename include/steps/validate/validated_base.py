@@ -54,8 +54,8 @@ class ValidatedBase:
         refused = join_refused(
             own.refused, self._remaining_records(quarantine), self.scratch / "day-quarantine.jsonl.gz"
         )
-        of_day = own.mapped + mapped.rows - mapped.own_rows
-        if of_day - refused.rows != self.valid.rows - superseded.valid + own.valid_own:
+        of_day = own.mapped + mapped.rows - mapped.rows_in_files
+        if of_day - refused.rows != self.valid.rows - superseded.valid + own.valid_in_files:
             return None
         by_hour, by_event, other_events, warned = (
             own.by_hour.copy(), own.by_event.copy(), own.other_events, own.warned.copy()
@@ -74,7 +74,7 @@ class ValidatedBase:
             by_event=+by_event,
             other_events=other_events,
             warned=+warned,
-            form=own.form if mapped.own_rows else self.valid.details.get("form"),
+            form=own.form if mapped.rows_in_files else self.valid.details.get("form"),
         )
 
     def _add_events(self, by_event: Counter[str], gone: Mapping[str, int]) -> int:

@@ -30,7 +30,7 @@ class CheckedRows:
         by_hour: The number of valid rows by hour.
         by_event: The number of valid rows by event name.
         other_events: The number of valid rows with names that are not in ``by_event``.
-        kept: The files with the valid rows: files of transform, or new ones if a file contained refused rows.
+        valid_files: The files with the valid rows: files of transform, or new ones if a file contained refused rows.
     """
 
     mapped: int = 0
@@ -47,7 +47,7 @@ class CheckedRows:
     """The number of ``_id``s that occur more than once in the valid rows."""
     span: tuple[int, int] | None = None
     """The first and the last ``timestamp`` of the checked rows, in milliseconds since the epoch."""
-    kept: tuple[RowFile, ...] = ()
+    valid_files: tuple[RowFile, ...] = ()
     form: str | None = None
     """``AEP_FORM`` if every file of valid rows has this form, otherwise None."""
 
@@ -57,9 +57,9 @@ class CheckedRows:
         return self.mapped - self.refused.rows
 
     @property
-    def valid_own(self) -> int:
-        """The number of valid rows in the files ``kept``, without the rows of a base."""
-        return sum(each.rows for each in self.kept)
+    def valid_in_files(self) -> int:
+        """The number of valid rows in ``valid_files``, without the rows of a base."""
+        return sum(each.rows for each in self.valid_files)
 
 
 @dataclass(frozen=True)
