@@ -99,13 +99,13 @@ def open_history(
             f"Dataset {dataset['name']!r} is loaded by pipeline {first}, not by pipeline {pipeline.name}.",
             f"Give pipeline {pipeline.name} a separate dataset; if {first} was renamed, remove {first}.yaml.",
         )
-    takeover = _Takeover(history, pipeline, aep)
+    old_ledgers = _OldLedgers(history, pipeline, aep)
     if day is not None:
-        takeover.day(day)
+        old_ledgers.copy_day(day)
     if all_days:
-        takeover.all_days()
+        old_ledgers.copy_all_days()
     elif not bound:
-        takeover.require_source()
+        old_ledgers.bind_source()
     former = owner.former_pipeline(dataset) if PIPELINE_TAG in dataset["tags"] else first
     if former in (None, pipeline.name):
         return OpenedHistory(history, dataset)
@@ -132,14 +132,14 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
 
 
 @dataclass(frozen=True)
-class _Takeover:
+class _OldLedgers:
     """Copies ledgers of data version 5 or older ("old ledgers") into the history of the dataset of their batches."""
 
     history: History
     pipeline: Pipeline
     aep: AepClient
 
-    def day(self, day: date) -> bool:
+    def copy_day(self, day: date) -> bool:
         """Copy a day's old ledger into the history unless that is done; return whether it belongs to the history."""
         partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
         old = self._read_old_ledger(day)
@@ -148,7 +148,7 @@ class _Takeover:
             return False
         if len(records) >= len(old):
             return True
-        if not records and not self._is_about_dataset(day, old):
+        if not records and not self._belongs_to_dataset(day, old):
             return False
         source = self._source(partition, old)
         if source is not None and source != self.history.source.project_id:
@@ -163,18 +163,18 @@ class _Takeover:
             records = ledger.append(records, record.kind, **fields)
         return True
 
-    def require_source(self) -> None:
+    def bind_source(self) -> None:
         """Bind an unbound history to the project of the newest old ledger that belongs to it."""
         for day in self._old_days()[:_CHECKED_DAYS]:
-            if self.day(day):
+            if self.copy_day(day):
                 return
 
-    def all_days(self) -> None:
+    def copy_all_days(self) -> None:
         """Copy the old ledgers of all days, once; a record in the history prevents another listing of the lake."""
         done = self.history.key(f"taken-over-{self.pipeline.name}")
         if read_record(self.history.lake, done) is None:
             for day in self._old_days():
-                self.day(day)
+                self.copy_day(day)
             create_record(self.history.lake, done, b'{"version": 1}')
 
     def _old_days(self) -> list[date]:
@@ -188,7 +188,7 @@ class _Takeover:
     def _read_old_ledger(self, day: date) -> list[LedgerRecord]:
         return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).legacy_ledger, day).records()
 
-    def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
+    def _belongs_to_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
         """Return whether the batches of an old ledger are in the dataset; True for an empty day without batches."""
         own, named = self.history.target.dataset_id, self._dataset_of(old)
         if named is not None:

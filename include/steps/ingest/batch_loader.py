@@ -109,7 +109,7 @@ class BatchLoader:
         Raises:
             UnknownBatch: AEP has a batch that is not in the ledger, and whose rows may be duplicates.
         """
-        strays = self.others.visible(self.records)
+        strays = self.others.unaccounted_visible(self.records)
         if strays and len(records := self.ledger.records()) > len(self.records):
             self.records = records
             return False
@@ -155,7 +155,7 @@ class BatchLoader:
 
     def mark_empty(self) -> None:
         """Record that the day has no rows to load, after a check that AEP has no batch of the day."""
-        self.others.require_none(self.others.seen(self.records), self.records)
+        self.others.require_none(self.others.unaccounted(self.records), self.records)
         self.history.bind(
             self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
         )

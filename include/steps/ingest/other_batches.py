@@ -35,24 +35,24 @@ class OtherBatches:
     history: History
     aep: AepClient
 
-    def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
+    def unaccounted(self, records: Sequence[LedgerRecord]) -> list[Batch]:
         """Return the partition's batches in AEP that the ledger does not list as active or in progress."""
         # Include batches that were recorded as gone, replaced or refused: AEP may show them as active again.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day
         return BatchListing(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
-    def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Return the batches of ``seen`` whose rows are visible in AEP or may become visible without further action."""
-        return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
+    def unaccounted_visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
+        """Return the batches of ``unaccounted()`` whose rows are or may become visible without a further request."""
+        return [batch for batch in self.unaccounted(records) if classify_status(batch.status) in _VISIBLE]
 
-    def find_lost(self, seen: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
-        """Return a batch of ``seen`` with the same content whose ledger record was lost, so that it can be adopted.
+    def find_lost(self, unaccounted: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
+        """Return a batch with the content ``content`` whose ledger record was lost, so that it can be adopted.
 
-        Return None without such a batch. An open batch is returned only if it was created from this lake: another
-        installation may still upload to it.
+        ``unaccounted``: the batches that the ledger does not list. Return None if none of them can be adopted. An open
+        batch is returned only if it was created from this lake: another installation may still upload to it.
         """
-        for batch in seen:
+        for batch in unaccounted:
             state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
             if not load_id.is_same_load(batch.load_id) or tagged not in (None, content):
                 continue
@@ -63,9 +63,9 @@ class OtherBatches:
         return None
 
     def require_none(
-        self, seen: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
+        self, unaccounted: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
     ) -> None:
-        """Check that no batch of ``seen``, the result of the method of that name, is active or may become active.
+        """Check that no batch of ``unaccounted`` (batches that the ledger does not list) is or may become active.
 
         An open batch that was created from this lake was left by a crash, and is aborted. An open batch from another
         lake is accepted if ``own``, the batch of this load, is older.
@@ -74,7 +74,7 @@ class OtherBatches:
             UnknownBatch: a batch is active or being processed; its rows may be duplicates.
             OpenBatchElsewhere: another installation has an open batch of the partition.
         """
-        for batch in seen:
+        for batch in unaccounted:
             state = classify_status(batch.status)
             if state not in MAY_BECOME_ACTIVE or (state is BatchState.OPEN and batch.day is None):
                 continue

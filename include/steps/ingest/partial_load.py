@@ -39,9 +39,9 @@ _WRITTEN_ROWS = 2_000
 """The maximum number of rows that are converted to Python objects at the same time."""
 ACTIVE = "SELECT _id, digest FROM staged SEMI JOIN found USING (_id)"
 """A query for the staged rows that the batch contains; ``found`` has the ``_id``s of the batch in AEP."""
-OWN_REFUSED = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
+REFUSED_OF_BATCH = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
 """A query for the staged rows that the batch lacks: AEP refused them."""
-REFUSED = f"{OWN_REFUSED} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
+REFUSED = f"{REFUSED_OF_BATCH} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
 """A query for all rows of the day that AEP refused and that are in no active batch.
 
 The table ``earlier`` contains those from before this batch; a row that was staged again is no longer one of them.
@@ -190,7 +190,7 @@ class PartialLoad:
         import pyarrow as pa
 
         workspace = self.work.workspace
-        refused_ids = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
+        refused_ids = {key for (key,) in db.execute(f"SELECT _id FROM ({REFUSED_OF_BATCH})").fetchall()}
         paths = workspace.local_files(workspace.require("stage", self._load_record.staged), scratch)
         for path in paths:
             if path.suffix == ".json":
