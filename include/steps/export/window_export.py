@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 _DEFERRAL_SECONDS = 30.0
-_OF_EVERY_DAY = (
+_DAY_INDEPENDENT_ERRORS = (
     AccessDenied,
     AddressRefused,
     ConfigError,
@@ -141,7 +141,7 @@ class _Windows:
         """
         clock = self.request.workspace.clock
         deadline = clock.seconds() + _PATIENCE_SECONDS
-        while (newest := lease.newest()).keeps_out(self.ahead.run, clock.seconds()):
+        while (newest := lease.newest()).is_held_by_another(self.ahead.run, clock.seconds()):
             if clock.seconds() >= deadline:
                 raise Throttled(
                     f"Another run exports days from {lease.cell.first} to {lease.cell.last} with one request now.",
@@ -222,7 +222,7 @@ class _Windows:
             if isinstance(error, TruncatedExport):
                 raise
         except (UnassignedLines, Terminal) as error:
-            if isinstance(error, _OF_EVERY_DAY) and not isinstance(error, HistoryExceeded):
+            if isinstance(error, _DAY_INDEPENDENT_ERRORS) and not isinstance(error, HistoryExceeded):
                 raise
             # An error of one day must not block the other days: exported alone, each day raises only its own error.
             most_days = 1

@@ -41,7 +41,7 @@ class LeaseRecord:
     most_days: int = 0
     bytes_of: Mapping[date, int] = field(default_factory=dict)
 
-    def keeps_out(self, run: str, now: float) -> bool:
+    def is_held_by_another(self, run: str, now: float) -> bool:
         """Return whether a run other than ``run`` holds the lease at ``now`` (epoch seconds).
 
         A retry of a killed task continues the claim of its run. A claim that ends later than any lease can last comes

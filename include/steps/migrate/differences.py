@@ -10,7 +10,7 @@ from include.config.model import Pipeline
 from include.json_types import JsonMapping
 from include.plural import counted
 from include.steps.migrate.dataflow import Dataflow
-from include.steps.migrate.files import BUILT
+from include.steps.migrate.files import GENERATED_FIELDS
 from include.steps.migrate.switch import Switch
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
@@ -96,8 +96,8 @@ def _generated_field_differences(flow: Dataflow, pipeline: Pipeline) -> Iterator
     """Yield, for ``_id`` and ``timestamp``, whether the dataflow fills the field with the pipeline's value."""
     source = pipeline.mixpanel
     rules = GeneratedFieldRules({}, source.time_is == "project_local", source.time_in_ms)
-    rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in BUILT}
-    for name in BUILT:
+    rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in GENERATED_FIELDS}
+    for name in GENERATED_FIELDS:
         why = _why_differs(rows.get(name), name, rules)
         if why:
             yield Difference("different", name, why)

@@ -15,9 +15,10 @@ from include.xdm.dataprep.language.check import places
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
 
-BUILT = ("_id", "timestamp")
+GENERATED_FIELDS = ("_id", "timestamp")
 """The fields that the pipeline fills itself, so that they need no mapping."""
-_KNOWN = {"user_id": "$user_id", "device_id": "$device_id"}
+_MIXPANEL_NAMES = {"user_id": "$user_id", "device_id": "$device_id"}
+"""Mixpanel's names of properties that Adobe's source calls differently."""
 _DEFAULT_IDENTITY = {"distinct_id": "MixpanelUser"}
 
 
@@ -83,7 +84,7 @@ def mapping_text(rows: Sequence[JsonMapping]) -> str:
 
 def kept_rows(rows: Sequence[JsonMapping]) -> list[JsonMapping]:
     """Return the dataflow's mappings without those of fields that the pipeline fills itself."""
-    return [row for row in rows if row.get("destination") not in BUILT]
+    return [row for row in rows if row.get("destination") not in GENERATED_FIELDS]
 
 
 def find_identities(
@@ -120,7 +121,9 @@ def _copied_property(row: JsonMapping) -> str | None:
     except LanguageError:
         return None
     names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) == 2]
-    return next((_KNOWN[name] for name in names if name in _KNOWN), names[0] if names else None)
+    return next(
+        (_MIXPANEL_NAMES[name] for name in names if name in _MIXPANEL_NAMES), names[0] if names else None
+    )
 
 
 def _namespace_code(namespace: object) -> str | None:

@@ -57,7 +57,7 @@ class Audit:
         rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
         return {**dict(sorted(statuses.items())), **rows}
 
-    def to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
+    def days_to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
         """Return at most ``count`` missing days for a run to load: first the days that were never tried, newest first.
 
         Days that were tried before follow in an order that changes every day, so that a day that always fails does not

@@ -57,7 +57,7 @@ class AepIds:
         """Return the workspace of a day, which may be outside the pipeline's dates."""
         return Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
 
-    def make_known(self, day: date, batches: Sequence[Batch]) -> list[LedgerRecord]:
+    def record_batches(self, day: date, batches: Sequence[Batch]) -> list[LedgerRecord]:
         """Read the ids of active batches from AEP, and record each batch as active; return the records of the ledger.
 
         After an interruption, the call can be repeated and continues.

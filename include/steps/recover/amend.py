@@ -57,7 +57,7 @@ def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerR
     _require_nothing_in_flight(aep, day, before, found)
     at = ids.clock.now().isoformat(timespec="seconds")
     history.bind(ids.pipeline.name, at)
-    return ids.make_known(day, [found])[len(before) :]
+    return ids.record_batches(day, [found])[len(before) :]
 
 
 def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerRecord:

@@ -141,7 +141,7 @@ class _Day:
         missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]
         try:
             if missing:
-                self.ids.make_known(self.day, missing)
+                self.ids.record_batches(self.day, missing)
         except (CountMismatch, AmendmentRefused) as error:
             return RecoveredDay(ended=ended, refused=str(error))
         except BadManifest as error:

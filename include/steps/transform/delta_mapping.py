@@ -35,7 +35,7 @@ from include.steps.workspace import Workspace
 if TYPE_CHECKING:
     import duckdb
 
-_CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
+_TIME_DEPENDENT_REASONS = {"time_in_the_future", "unexpected_error"}
 """Reasons for quarantine that depend on the time of the mapping: a line of the base may get another result today."""
 _EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
 
@@ -84,7 +84,11 @@ class DeltaMapping:
         """
         events = self._events_of_base()
         quarantine = self._quarantine_of_base()
-        if events is None or quarantine is None or _CANNOT_TELL & self.base.details["reasons"].keys():
+        if (
+            events is None
+            or quarantine is None
+            or _TIME_DEPENDENT_REASONS & self.base.details["reasons"].keys()
+        ):
             return None
         with self._read("removed") as (removed, _), self._read("added") as (added, others):
             check_unmapped(unmapped_counts(added.found.names.most_common(), self.named))
@@ -195,11 +199,11 @@ class DeltaMapping:
 
 def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
     """Remove added rows from the spill files if a row of the earlier output has the same ``_id`` and is kept."""
-    if not len(superseded.losers):
+    if not len(superseded.not_kept):
         return
     for path in added.spilled:
         bucket = int(path.name.split("-")[1])
-        rows, size = without_ids(path, spill_schema(added.job.compiled), superseded.losers)
+        rows, size = without_ids(path, spill_schema(added.job.compiled), superseded.not_kept)
         added.found.rows[bucket] -= rows
         added.found.bytes[bucket] -= size
         if not added.found.rows[bucket]:

@@ -83,13 +83,13 @@ def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
     for process in others:
         process.send(("parse",))
     found = FirstPass()
-    found.add(_own_work(job, others).parse(_own_blocks(job, others)))
+    found.add(_worker_of_this_process(job, others).parse(_blocks_for_this_process(job, others)))
     for process in others:
         found.add(process.receive())
     return found
 
 
-def _own_blocks(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
+def _blocks_for_this_process(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
     """Yield the blocks of lines that no other process accepts, for this process.
 
     A process accepts a block as soon as it has begun to work on its previous block.
@@ -106,13 +106,13 @@ def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> 
     parts: list[Part] = plan_parts(found.rows, found.bytes, job)
     for process in others:
         process.send(("write", parts))
-    written = _own_work(job, others).write(parts)
+    written = _worker_of_this_process(job, others).write(parts)
     for process in others:
         written += process.receive()
     return sorted(written, key=lambda part: part.number)
 
 
-def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
+def _worker_of_this_process(job: Job, others: Sequence[WorkerProcess]) -> Worker:
     """Return the ``Worker`` of this process; it raises an error soon after one of ``others`` has ended."""
 
     def check() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
 """A record of a written row: its content digest, its processing time in ms, and the number of lines of its ``_id``."""
 
-_DIFFERENT = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
+_NEARLY_UNIQUE = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
 """Properties whose values are nearly all different, so that a Parquet dictionary would be as long as the column."""
 
 
@@ -239,7 +239,7 @@ class RowGroups:
 
     def __init__(self, path: Path, job: Job) -> None:
         self._path, self._limits = path, job.limits
-        different = (leaf for leaf in job.compiled.leaves if leaf.property in _DIFFERENT)
+        different = (leaf for leaf in job.compiled.leaves if leaf.property in _NEARLY_UNIQUE)
         self._distinct = {"_id", ".".join(job.compiled.unmapped or ()), *(leaf.name for leaf in different)}
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pa.Table] = []

@@ -43,10 +43,10 @@ _IDS = """
 """
 """Create a table with a row for each ``_id`` of an added or removed line; ``b`` is the base's row with this ``_id``.
 
-``before``, ``removed``, ``added``: numbers of lines. ``survives``: a line of the base is left. ``beaten``: an added line
-has priority over the base's row; ``tied``: neither has priority. ``may_be_gone``: the base's row may be from a removed
-line. ``superseded``: the base's row no longer belongs to the day. ``kept_off``: the base's row stays, and no added line
-becomes a row.
+``before``, ``removed``, ``added``: numbers of lines. ``survives``: a line of the base is left. ``beaten``: an added
+line has priority over the base's row; ``tied``: neither has priority. ``may_be_gone``: the base's row may be from a
+removed line. ``superseded``: the base's row no longer belongs to the day. ``kept_off``: the base's row stays, and no
+added line is written.
 """
 _ALONE = "before = 1 AND removed = 1"
 """The condition for an ``_id`` whose only line was removed."""
@@ -60,7 +60,7 @@ class SupersededRows:
 
     Attributes:
         rows: The number of rows of the base that no longer belong to the day.
-        losers: The ``_id``s of added rows that are not kept, because the base's row is kept (Arrow, 32 bytes each).
+        not_kept: The ``_id``s of added rows that are not kept, because the base's row is kept (Arrow, 32 bytes each).
         twins: The increase of the number of duplicates without ``$insert_id``.
         failed: The number of values of superseded rows that were not converted by code.
         dropped: The number of identities of superseded rows that were dropped by namespace and reason.
@@ -68,7 +68,7 @@ class SupersededRows:
     """
 
     rows: int
-    losers: pa.Array
+    not_kept: pa.Array
     twins: int
     failed: Counter[int]
     dropped: Counter[tuple[str, str]]
@@ -109,7 +109,7 @@ def find_superseded(
     twins = "greatest(before - removed + added - 1, 0) - greatest(before - 1, 0)"
     return SupersededRows(
         rows=_number(db, "SELECT count(*) FROM superseded_ids"),
-        losers=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
+        not_kept=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
         twins=_number(db, f"SELECT coalesce(sum({twins}), 0) FROM ids WHERE NOT has_insert_id"),
         failed=failed,
         dropped=dropped,

@@ -9,7 +9,7 @@ from include.mixpanel.raw_blocks import Block
 from include.steps.transform.first_pass import Parsed, parse
 from include.steps.transform.job import Job
 from include.steps.transform.second_pass import Part, PartWriter, WrittenPart
-from include.steps.transform.shared_counter import SharedCounter, own_counter
+from include.steps.transform.shared_counter import SharedCounter, local_counter
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Worker:
     def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
         """Claim output files until all are claimed, and write each; return the results of the written files."""
         if self.is_alone:
-            return self._write(parts, own_counter())
+            return self._write(parts, local_counter())
         counter = SharedCounter(self.job.scratch / "next-parts")
 
         def claim() -> int:
