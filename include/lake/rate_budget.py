@@ -217,7 +217,7 @@ class RateBudget:
 
     @property
     def _ticket_count_needed(self) -> int:
-        """How many of the last tickets are needed to compute the wait."""
+        """The number of newest tickets from which the wait can be computed."""
         if any(limit.of_amounts for limit in self.limits):
             return _KEPT_TICKETS
         return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _MAX_PAUSE_TICKETS)

@@ -15,7 +15,10 @@ MOST_ADDED = 1000
 
 @dataclass(frozen=True)
 class GivenIds:
-    """The ids that the caller gave. ``distinct``: ids that may be of a user or of a device."""
+    """The ids that the caller gave.
+
+    ``users``, ``devices``: the ids of users and of devices. ``distinct``: ids that may be of a user or of a device.
+    """
 
     distinct: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()

@@ -36,12 +36,12 @@ class Parsed:
     """The result of the first pass of one process.
 
     Attributes:
-        rows: The number of spilled rows by bucket.
-        bytes: The number of spilled bytes by bucket.
+        rows: The number of spilled rows, by bucket.
+        bytes: The number of spilled bytes, by bucket.
         counts: See ``EventParser``.
-        reasons: The number of quarantined lines by reason.
-        by_event: The number of events by name.
-        names: The number of events by property without a mapping.
+        reasons: The number of quarantined lines, by reason.
+        by_event: The number of events, by name.
+        names: The number of events with a property, by property.
         evidence: See ``EvidenceLog``.
         quarantined: The file of quarantined lines; None if no line was quarantined.
     """

@@ -82,7 +82,10 @@ class Job:
 
     @property
     def midnight_seconds(self) -> int:
-        """The time 00:00:00 of the day, in seconds since the epoch, in the clock of the property ``time``."""
+        """Midnight at the start of the day, in seconds since the epoch, on the clock of the property ``time``.
+
+        The clock shows UTC or the project's local time (``zone``).
+        """
         return (self.day - date(1970, 1, 1)).days * _DAY_SECONDS
 
     @cached_property

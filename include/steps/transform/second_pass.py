@@ -54,8 +54,8 @@ class WrittenPart:
         rows: The number of its rows.
         duplicates: The number of rows that were dropped because another row has the same ``_id``.
         twins: How many of these have no ``$insert_id``.
-        failed: The number of values that could not be converted by code (``column_builder.code_of``).
-        dropped: The number of values that are not identities by namespace and reason.
+        failed: The number of values that could not be converted, by code (``column_builder.code_of``).
+        dropped: The number of values that are not identities, by namespace and reason.
         rejected: The line numbers of events whose expressions failed.
     """
 

@@ -60,10 +60,10 @@ class SupersededRows:
 
     Attributes:
         rows: The number of rows of the base that no longer belong to the day.
-        not_kept: The ``_id``s of added rows that are not kept, because the base's row is kept (Arrow, 32 bytes each).
+        not_kept: The ``_id``s of added rows that are dropped, because the base's row is kept (Arrow, 32 bytes each).
         twins: The increase of the number of duplicates without ``$insert_id``.
-        failed: The number of values of superseded rows that were not converted by code.
-        dropped: The number of identities of superseded rows that were dropped by namespace and reason.
+        failed: The number of values of superseded rows that were not converted, by code.
+        dropped: The number of identities of superseded rows that were dropped, by namespace and reason.
         unknown: The number of superseded rows that ``failed`` and ``dropped`` do not cover.
     """
 

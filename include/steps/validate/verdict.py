@@ -24,11 +24,11 @@ class CheckedRows:
     Attributes:
         mapped: The number of rows that were checked, valid or not.
         specs: The expectations for these rows.
-        failed: The number of failing rows by index in ``specs``.
-        warned: The number of rows with a warning by reason.
+        failed: The number of failing rows, by index in ``specs``.
+        warned: The number of rows with a warning, by reason.
         refused: The refused rows.
-        by_hour: The number of valid rows by hour.
-        by_event: The number of valid rows by event name.
+        by_hour: The number of valid rows, by hour.
+        by_event: The number of valid rows, by event name.
         other_events: The number of valid rows with names that are not in ``by_event``.
         valid_files: The files with the valid rows: files of transform, or new ones if a file contained refused rows.
     """
@@ -70,8 +70,8 @@ class Verdict:
         rows: The result for individual rows.
         by_event: The counts of events by name.
         specs: The expectations for rows, and then those for the partition as a whole.
-        failed: The number of failing rows or event names by index in ``specs``.
-        warned: The number of warnings by reason, about rows and about the partition.
+        failed: The number of failing rows or event names, by index in ``specs``.
+        warned: The number of warnings about rows and about the partition, by reason.
         broken: The reasons why the partition as a whole is refused; empty if it is accepted.
     """
 
