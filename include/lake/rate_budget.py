@@ -50,7 +50,7 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _State(msgspec.Struct, frozen=True):
-    """The number of the newest ticket, and the last tickets, oldest first."""
+    """The content of ``state.json``: the number of the newest ticket, and the last tickets, oldest first."""
 
     number: int = 0
     tickets: tuple[Ticket, ...] = ()
@@ -146,7 +146,10 @@ class RateBudget:
         return last
 
     def used(self, newest: int, limit: RateLimit) -> int:
-        """Return how many requests the last ``limit.seconds`` had. ``newest``: the number of the newest ticket."""
+        """Return the number of requests in the last ``limit.seconds`` seconds.
+
+        ``newest``: the number of the newest ticket.
+        """
         numbers = range(max(1, newest - int(limit.most) + 1), newest + 1)
         since = self.clock.seconds() - limit.seconds
         return len(numbers) - bisect_left(

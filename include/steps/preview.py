@@ -195,7 +195,7 @@ def _refusal(steps: DryRun, mapped: Manifest) -> str:
 
 @dataclass(frozen=True)
 class _Lines:
-    """An ``Exporter`` that returns given lines instead of a response of Mixpanel."""
+    """A stand-in for the Mixpanel client: an ``Exporter`` that returns the given lines."""
 
     lines: Sequence[bytes]
 

@@ -33,7 +33,7 @@ _UNDECIDED = (BatchState.OPEN, BatchState.COMMITTED, BatchState.UNKNOWN)
 
 @dataclass(frozen=True)
 class RecoveredDay:
-    """The recovery of one day.
+    """The result of recovering one day.
 
     Attributes:
         written: The ids of the batches that were recorded as active.
@@ -48,7 +48,7 @@ class RecoveredDay:
 
 @dataclass(frozen=True)
 class Recovery:
-    """The recovery of a history.
+    """The result of recovering several days of a history.
 
     ``tagged``: whether the dataset was tagged with the id of this lake.
     """

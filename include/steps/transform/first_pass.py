@@ -41,7 +41,7 @@ class Parsed:
         counts: See ``EventParser``.
         reasons: The number of quarantined lines, by reason.
         by_event: The number of events, by name.
-        names: The number of events with a property, by property.
+        names: The number of events that have an unmapped property, by property.
         evidence: See ``EvidenceLog``.
         quarantined: The file of quarantined lines; None if no line was quarantined.
     """

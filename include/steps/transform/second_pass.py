@@ -70,9 +70,9 @@ class WrittenPart:
 
 
 def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> list[Part]:
-    """Divide the buckets of a day into parts (output files) of about the same number of rows.
+    """Divide the buckets of a day among output files with about the same number of rows.
 
-    ``rows``, ``sizes``: the spilled rows and bytes by bucket. The division depends only on ``rows`` and the limits.
+    ``rows``, ``sizes``: the spilled rows and bytes, by bucket. The division depends only on ``rows`` and the limits.
     """
     limits, total = job.limits, sum(rows.values())
     # An even number of files, so that two processes finish at about the same time.
