@@ -188,7 +188,7 @@ class _Windows:
         )
 
     def _known_bytes(self, record: LeaseRecord) -> Mapping[date, int]:
-        """Return the compressed bytes of exported days of this calendar cell; without such days, those of adjacent cells."""
+        """Return the compressed bytes of exported days of this calendar cell, or else of the adjacent cells."""
         if record.bytes_of:
             return record.bytes_of
         step = timedelta(days=self.size)
