@@ -28,8 +28,7 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 class ValidatedBase:
     """The validation result of a delta's base, from which the result of the whole day is computed.
 
-    ``valid``: the base's output of validate. ``day``: the rows of the delta. ``scratch``: a folder that no one else
-    uses.
+    ``valid``: the base's output of validate. ``day``: the rows of the delta. ``scratch``: an empty folder for its files.
     """
 
     valid: Manifest
