@@ -96,7 +96,7 @@ class RowChunk:
     def values_of(self, view: View) -> ViewValues:
         """Return the values of a view.
 
-        If the view's column is missing, there are no values; a view of ``Part.PRESENCE`` then has False for each
+        If the view's column is missing, the result is empty; a view of ``Part.PRESENCE`` then has False for each
         parent.
         """
         if view not in self._by_view:

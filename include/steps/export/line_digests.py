@@ -179,7 +179,7 @@ def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
 def _compare(ours: _Part, theirs: _Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the positions of the digests that only ``ours`` has, and of those that only ``theirs`` has.
 
-    If one of them has a digest more often than the other, the positions of the additional lines are returned.
+    If both have a digest with different frequencies, the positions of the surplus are returned.
     """
     import numpy as np
 

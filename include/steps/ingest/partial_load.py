@@ -57,7 +57,7 @@ class PartialLoad:
     """An active batch from which AEP refused rows, before the ledger records the batch as active.
 
     ``staged_rows``: the number of rows that were sent. ``earlier``: the ledger record with the ids of the rows of the
-    day that AEP had refused before this batch (``refused_record``); None if there are none.
+    day that AEP had refused before this batch (``refused_record``); None without such rows.
     """
 
     work: BatchLoader

@@ -98,7 +98,7 @@ class Stage(Step):
         return cls(workspace, raw, mapped, valid, history, () if replace else active_records(records))
 
     def existing(self) -> Manifest | None:
-        """Return the staged output of an active load that was made from ``valid``; None if there is none.
+        """Return the staged output of an active load that was made from ``valid``; None without such a load.
 
         All loads that the output excluded must be active as well.
         """

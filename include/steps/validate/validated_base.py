@@ -28,7 +28,8 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 class ValidatedBase:
     """The validation result of a delta's base, from which the result of the whole day is computed.
 
-    ``valid``: the base's output of validate. ``day``: the rows of the delta. ``scratch``: an empty folder for its files.
+    ``valid``: the base's output of validate. ``day``: the rows of the delta. ``scratch``: an empty folder for its
+    temporary files.
     """
 
     valid: Manifest
@@ -113,7 +114,7 @@ class ValidatedBase:
                         yield line
 
     def _superseded_file(self) -> RowFile | None:
-        """Write the base's superseded rows, valid or not, to a file; return None if there are no such rows."""
+        """Write the base's superseded rows, valid or not, to a file; return None if no row is superseded."""
         if not len(self.day.superseded):
             return None
         path, rows, writer = self.scratch / "superseded-rows.parquet", 0, None
