@@ -1,1 +1,1 @@
-"""The program ``mixpanel-aep``: all operations on a pipeline as commands, which need no Airflow."""
+"""The program ``mixpanel-aep``: all operations on a pipeline as commands; Airflow is not needed."""

@@ -1,4 +1,4 @@
-"""Checks that the Airflow installation on this machine can run the DAGs, for the command ``check``."""
+"""Check that the Airflow installation on this machine can run the DAGs, for the command ``check``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assembles the program ``mixpanel-aep`` from its commands, in the order in which the help lists them."""
+"""Assemble the program ``mixpanel-aep`` from its commands, in the order in which the help lists them."""
 
 from __future__ import annotations
 

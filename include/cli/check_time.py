@@ -1,4 +1,4 @@
-"""Checks the setting ``time_is`` of a pipeline file: whether the times of events are UTC or local time."""
+"""Check the setting ``time_is`` of a pipeline file: whether the times of events are UTC or local time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _DAYS = 3
 
 
 def check_time(project: Project) -> str:
-    """Compare the times of live events with the times at which Mixpanel received them; return the result as a sentence.
+    """Compare the times of live events with their times of arrival at Mixpanel; return the result as a sentence.
+
+    A live event (``is_live``) is sent when it happens, so the difference of the two times shows the zone of its
+    ``time``.
 
     Raises:
         ConfigError: most of the events contradict ``time_is`` of the pipeline file.
@@ -30,7 +33,7 @@ def check_time(project: Project) -> str:
 
 
 def _collect_evidence(project: Project) -> tuple[TimeEvidence, str]:
-    """Compare the times of recent events, and return the counts and a description of the events.
+    """Count recent live events by the convention of their times; return the counts and a description of the events.
 
     The events are those of the newest days in the lake or, without such days, a sample from Mixpanel.
     """
@@ -48,7 +51,7 @@ def _collect_evidence(project: Project) -> tuple[TimeEvidence, str]:
 
 
 def _add_evidence(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
-    """Count the events in some raw lines, of any day, in ``evidence``."""
+    """Count the live events in raw lines of any day in ``evidence``."""
     source = project.pipeline.mixpanel
     event_parser = EventParser(
         project_id=project.mixpanel_settings.project_id,

@@ -1,4 +1,4 @@
-"""The checks of the command ``check``: each function checks one subject, and returns a sentence about the result."""
+"""Check one subject for the command ``check`` in each function, and return a sentence about the result."""
 
 from __future__ import annotations
 
@@ -170,7 +170,10 @@ def _check_mapping(project: Project) -> str:
 
 
 def _find_schema(project: Project) -> XdmSchema | None:
-    """Return the schema that runs use, or None if it does not exist. With a dataset, it has Profile's requirements."""
+    """Return the schema that runs use, or None if AEP does not have it yet.
+
+    If the dataset exists, the schema includes Profile's requirements.
+    """
     pipeline, aep = project.pipeline, project.aep
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
     if dataset is not None:

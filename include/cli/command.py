@@ -1,4 +1,4 @@
-"""Registers functions as commands: adds the common options, loads the pipeline, and prints errors as sentences."""
+"""Register functions as commands: add the common options, load the pipeline, and print errors as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints the output of commands: with colours and wrapped lines in a terminal, otherwise as plain text, or as JSON."""
+"""Print the output of commands: with colours and wrapped lines in a terminal, otherwise as plain text, or as JSON."""
 
 from __future__ import annotations
 

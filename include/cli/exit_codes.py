@@ -1,4 +1,4 @@
-"""The exit codes of all commands. ``docs/command-line.md`` and the help of the program show them as a table."""
+"""Define the exit codes of all commands; ``docs/command-line.md`` and the help of the program show them as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewrites the hints of errors for the command line: they are written for Airflow's tasks and workers."""
+"""Rewrite the hints of errors for the command line: they are written for Airflow's tasks and workers."""
 
 from __future__ import annotations
 

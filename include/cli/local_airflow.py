@@ -1,4 +1,4 @@
-"""Reads variables, connections and settings from the Airflow on this machine, in a separate process."""
+"""Read variables, connections and settings from the Airflow on this machine, in a separate process."""
 
 from __future__ import annotations
 

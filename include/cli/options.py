@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, with the functions that parse and check their values."""
+"""Define the arguments and options that several commands have, with functions that parse and check their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows the progress of work that takes longer than two seconds in a terminal, with the rate and the remaining time."""
+"""Show the progress of work that takes longer than two seconds, in a terminal, with the rate and the remaining time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generates a part of ``docs/command-line.md`` from the help of the commands: ``python -m include.cli.reference``.
+"""Generate a part of ``docs/command-line.md`` from the help of the commands: ``python -m include.cli.reference``.
 
 With ``--check``, the page is compared instead of written.
 """

@@ -1,4 +1,4 @@
-"""Runs the five steps of days on the command line, printing a line for each step, and waits until AEP has the rows."""
+"""Run the five steps of days on the command line, print a line for each step, and wait until AEP has the rows."""
 
 from __future__ import annotations
 

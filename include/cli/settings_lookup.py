@@ -1,4 +1,4 @@
-"""Finds the lake and the connections for the command line, in the same places as Airflow's tasks.
+"""Find the lake and the connections for the command line, in the same places as Airflow's tasks.
 
 The lake is the first of: ``lake:`` in the pipeline file, ``--lake``, Airflow's variable ``mixpanel_aep_lake``, the
 environment variable ``MIXPANEL_AEP_LAKE``, the folder ``lake`` of this project. A connection is the first of:

@@ -1,1 +1,1 @@
-"""The lake: the object store with the output files and manifests of all steps, and the ledger of each day."""
+"""The lake: the object store with the outputs and manifests of all steps, the ledger of each day, and shared state."""

@@ -1,6 +1,7 @@
-"""The check that a deployment allows a lake.
+"""Check that a deployment allows a lake.
 
-Environment variables list the allowed lakes, because Airflow roles below admin may edit Airflow's variables.
+The allowed lakes are set by environment variables and not by Airflow's variables, which Airflow roles below admin may
+edit.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _RESOLVED_LATER = re.compile(r"[%\\\x00-\x1f\x7f]|/\.{1,2}(?:/|$)")
 def require_allowed_lake(
     url: str, *, from_airflow_variable: bool, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Raise an error if this deployment does not allow a lake.
+    """Check that this deployment allows a lake.
 
     The lakes in the environment variables ``MIXPANEL_AEP_LAKES``, ``MIXPANEL_AEP_LAKE`` and
     ``AIRFLOW_VAR_MIXPANEL_AEP_LAKE`` are allowed, and every lake below one of them. Without ``MIXPANEL_AEP_LAKES``,

@@ -69,7 +69,10 @@ class _Binding(BaseModel):
 
 @dataclass(frozen=True)
 class History:
-    """The history of the loads from ``source`` into ``target``. ``lake_id``: the lake's id; None if it has no id."""
+    """The loads from ``source`` into ``target``: finds the ledgers and id files, and binds the target to its source.
+
+    ``lake_id``: the lake's id; None if it has no id.
+    """
 
     lake: Lake
     source: Source
@@ -91,7 +94,10 @@ class History:
         return Ledger(self.lake, f"{self.ledgers}/{day.isoformat()}", day, self.target.digest)
 
     def ids_key(self, day: date, digest: str) -> str:
-        """Return the key of the Parquet file with the ``_id``s of one load of a day. ``digest``: that of the ids."""
+        """Return the key of the Parquet file with the ``_id``s of one load of a day.
+
+        ``digest``: identifies the load, such as the digest of its staged output.
+        """
         return f"{self.prefix}/ids/{day.isoformat()}/{require_digest(digest)}.parquet"
 
     def key(self, name: str) -> str:
@@ -109,7 +115,7 @@ class History:
         return binding.pipeline if binding else None
 
     def _binding(self) -> _Binding | None:
-        """Return the content of the history's ``history.json``, or None where it is missing.
+        """Return the content of the history's ``history.json``, or None if it is missing.
 
         Raises:
             BadManifest: the file is unreadable, or describes another target.

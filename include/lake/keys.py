@@ -1,4 +1,4 @@
-"""Builds and parses the keys of objects in the lake. A key never contains an event name or other customer data."""
+"""Build and parse the keys of objects in the lake. A key never contains an event name or other customer data."""
 
 from __future__ import annotations
 
@@ -129,7 +129,10 @@ def require_digest(digest: str) -> str:
 
 
 class KeyKind(Enum):
-    """The kind of an object in a partition's folder. Only objects of the first three kinds may be removed."""
+    """The kind of an object in a partition's folder; only the first three kinds may be removed.
+
+    ``KEPT``: any other object, such as the result of a refresh, an old ledger, or an object of another program.
+    """
 
     OUTPUT_FILE = "output file"
     QUARANTINE = "quarantine"

@@ -49,9 +49,9 @@ class Lake:
             ``MIXPANEL_AEP_LAKE_PATIENCE_SECONDS``.
 
     Raises:
-        LakeError: from every method, where the store cannot be read or written.
-        AccessDenied: from every method, where this process lacks a permission.
-        ForeignObject: from every method, where a folder lake has a symbolic link in the place of a file or folder.
+        LakeError: by every method, if the store cannot be read or written.
+        AccessDenied: by every method, if this process lacks a permission.
+        ForeignObject: by every method, if a folder lake has a symbolic link in the place of a file or folder.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Lake:
         return f"{self.url}/{key}"
 
     def read(self, key: str) -> bytes | None:
-        """Return the object's bytes, or None where it is missing. It does not verify signatures of records.
+        """Return the object's bytes, or None if it is missing. It does not verify signatures of records.
 
         Use ``include.lake.records`` to read records that must be trusted.
         """
@@ -92,7 +92,7 @@ class Lake:
 
     @contextmanager
     def opened(self, key: str) -> Iterator[OpenedObject | None]:
-        """Open an object to read it in chunks, and close it at the end of the block; yield None where it is missing."""
+        """Open an object to read it in chunks, and close it at the end of the block; yield None if it is missing."""
         found: OpenedObject | None = None
         try:
             found = self._store.open(key)

@@ -1,4 +1,4 @@
-"""Checks of a lake before its first use: permissions, create-only puts, and public access."""
+"""Check a lake before its first use: permissions, create-only puts, and public access."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The ledger: numbered records of what happened to the batches of a partition. It is also the partition's lock.
 
 Each record is an object that is created once and never changed. A run that has not read the newest record cannot write,
-because the number of its next record is already in use. So a run that was paused while another run continued fails at
-its next write, independent of any clock.
+because the number of its next record is already in use. So if a run is paused and another run continues, the paused run
+fails at its next write, independent of any clock.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ VERSION = 3
 ``made_of`` and ``history``."""
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
+"""What a record states: a run has ``claimed`` the day, has ``created`` a batch in AEP, or is ``completing`` it; the batch
+is ``active``, has ``failed``, or is ``gone`` from AEP; or the day is ``empty``: it has no rows to load."""
 
 
 class LedgerRecord(BaseModel):

@@ -1,4 +1,4 @@
-"""The state of a partition that follows from the records of its ledger. Pure functions."""
+"""Derive the state of a partition from the records of its ledger. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from include.lake.ledger import LedgerRecord
 
 
 def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
-    """Return the ``active`` records whose rows are in the dataset: not replaced or removed since."""
+    """Return the newest ``active`` record of each batch whose rows are in the dataset, in order of their activation.
+
+    Batches that were replaced or removed since are left out.
+    """
     found: dict[str | None, LedgerRecord] = {}
     for record in records:
         if record.kind == "gone":
@@ -21,7 +24,10 @@ def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
 
 
 def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """Return the record of the newest load of which AEP refused rows, with the ids of these rows as its ``ids``; None without such a load."""
+    """Return a record whose ``ids`` are the day's rows that AEP refused and no active batch contains; None without one.
+
+    It is a copy of the newest active record that has ``refused``, with this file as its ``ids``.
+    """
     newest = next(
         (record for record in reversed(active_records(records)) if record.refused is not None), None
     )
@@ -29,15 +35,15 @@ def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
 
 
 def refused_rows(records: Sequence[LedgerRecord]) -> int:
-    """Return how many refused rows of the day are in no active batch."""
+    """Return the number of the day's rows that AEP refused and no active batch contains."""
     found = refused_record(records)
     return found.ids.rows if found is not None and found.ids is not None else 0
 
 
 def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """Return the newest record of the batch that may still become active; None without such a batch.
+    """Return the newest record of the unfinished batch: it is not active, and may still become so. None without one.
 
-    A batch with the record ``failed`` may, because AEP can still change its status.
+    A batch with the record ``failed`` counts as unfinished, because AEP can still change its status.
     """
     named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)
     if named is None or named.kind == "active":
@@ -50,6 +56,6 @@ def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
 
 
 def batches_to_poll(records: Sequence[LedgerRecord]) -> list[str]:
-    """Return the batches whose status ``decide`` needs."""
+    """Return the ids of the active batches and of the unfinished one: ``decide`` needs their statuses in AEP."""
     flying = in_flight(records)
     return [str(record.batch) for record in [*active_records(records), *([flying] if flying else [])]]

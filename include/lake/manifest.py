@@ -97,11 +97,11 @@ class Manifest(_Record):
     @property
     def rows(self) -> int:
         """The number of rows of the whole day."""
-        return self.delta.rows if self.delta else self.own_rows
+        return self.delta.rows if self.delta else self.rows_in_files
 
     @property
-    def own_rows(self) -> int:
-        """The number of rows in ``files``; for a delta, without those of the base."""
+    def rows_in_files(self) -> int:
+        """The number of rows in ``files``; for a delta, only the rows that the base does not have."""
         return sum(file.rows for file in self.files)
 
     @property
@@ -153,7 +153,7 @@ def upload_file(lake: Lake, key: str, path: Path, rows: int, *, sha256: str | No
 
 
 def load(lake: Lake, key: str) -> Manifest | None:
-    """Return the manifest at ``key``, or None where it is missing.
+    """Return the manifest at ``key``, or None if it is missing.
 
     Raises:
         BadManifest: the manifest is unreadable, is from a newer version, describes another output, or refers to files

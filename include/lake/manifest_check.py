@@ -1,4 +1,4 @@
-"""Checks that a manifest describes the output in its own folder, and refers only to files of its own partition."""
+"""Check that a manifest describes the output in its own folder, and refers only to files of its own partition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds manifests in the lake: of one output, of all outputs of a partition, and of the inputs of an output."""
+"""Find manifests in the lake: of one output, of all outputs of a partition, and of the inputs of an output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular expressions for all keys that this project writes, so that it never removes another program's object."""
+"""Define the keys that this project writes, as regular expressions, so that no other program's object is removed."""
 
 from __future__ import annotations
 

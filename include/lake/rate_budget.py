@@ -1,8 +1,8 @@
-"""Rate limits of a service that all workers share through the lake: a number of requests, or bytes, in a period.
+"""Keep the requests of all workers within the rate limits of a service: a number of requests, or of bytes, in a period.
 
-Each request is a numbered object in the lake, a ticket, which is created once: so two requests of two workers are never
-counted as one. The object ``state.json`` next to the tickets contains the most recent ones, so that a request costs one
-read and two small writes, however many tickets there are.
+Workers share a limit through the lake. Each request is a numbered object, a ticket, which is created once: so two
+requests of two workers are never counted as one. The object ``state.json`` next to the tickets contains the most recent
+ones, so that a request costs one read and two small writes, however many tickets there are.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _State(msgspec.Struct, frozen=True):
-    """The number of the newest ticket, and the last tickets, oldest first."""
+    """The content of ``state.json``: the number of the newest ticket, and the last tickets, oldest first."""
 
     number: int = 0
     tickets: tuple[Ticket, ...] = ()
@@ -146,7 +146,10 @@ class RateBudget:
         return last
 
     def used(self, newest: int, limit: RateLimit) -> int:
-        """Return how many requests the last ``limit.seconds`` had. ``newest``: the number of the newest ticket."""
+        """Return the number of requests in the last ``limit.seconds`` seconds.
+
+        ``newest``: the number of the newest ticket.
+        """
         numbers = range(max(1, newest - int(limit.most) + 1), newest + 1)
         since = self.clock.seconds() - limit.seconds
         return len(numbers) - bisect_left(
@@ -217,7 +220,7 @@ class RateBudget:
 
     @property
     def _ticket_count_needed(self) -> int:
-        """How many of the last tickets are needed to compute the wait."""
+        """The number of newest tickets from which the wait can be computed."""
         if any(limit.of_amounts for limit in self.limits):
             return _KEPT_TICKETS
         return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _MAX_PAUSE_TICKETS)

@@ -1,4 +1,4 @@
-"""Reads and writes records, the JSON objects in the lake that later steps trust; only this module signs and verifies.
+"""Read and write records, the JSON objects in the lake that later steps trust. Only this module signs and verifies.
 
 Records are the manifests, the ledgers, the results of refreshes, the announcements of removals, the file
 ``history.json`` of each history, the lake's id, and the indexes, which can be rebuilt. Without a signing key
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def read_record(lake: Lake, key: str) -> bytes | None:
-    """Verify a record, and return its JSON without the signature; None where the object is missing.
+    """Verify a record, and return its JSON without the signature; None if the object is missing.
 
     Raises:
         ForgedRecord: the signature is invalid or missing, or the record is signed and this process has no key.

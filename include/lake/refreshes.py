@@ -1,4 +1,4 @@
-"""Reads the result of a refresh: which export the refresh selected, and when.
+"""Read the result of a refresh: which export the refresh selected, and when.
 
 ``include.steps.export.export_request`` writes it.
 """
@@ -16,7 +16,7 @@ from include.lake.records import read_record
 
 
 def read_refresh(lake: Lake, key: str) -> JsonObject | None:
-    """Return the result of a refresh, or None where the record is missing.
+    """Return the result of a refresh, or None if the record is missing.
 
     Returns:
         A JSON object with ``export``, the digest of the selected export, ``at``, the time of the refresh in ISO 8601,

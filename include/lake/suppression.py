@@ -1,4 +1,4 @@
-"""The suppression list: hashes of the ids of people whose data was deleted on request ("forgotten people").
+"""Read and write the suppression list: hashes of the ids of forgotten people, whose data was deleted on request.
 
 Every export drops the events of these people. The list consists of numbered records that never change. A hash is an
 HMAC-SHA-256 of the kind of an id, the Mixpanel project and the id. Its secret is derived from the lake's signing key
@@ -216,7 +216,8 @@ def _unreadable_error(lake: Lake, key: str) -> BadManifest:
 def _new_hash_settings(lake: Lake, project_id: int, number: int) -> _HashSettings:
     """Return the hash settings for a new record. ``number``: the number of the newest record.
 
-    The salt of an earlier record with the same signing key is reused, because a lookup computes a hash for each salt.
+    The salt of an earlier record with the same signing key is reused: every salt costs a hash in each search of the
+    list.
     """
     key = _signing_key(lake.signing_keys)
     version, salt = VERSION, secrets.token_hex(_SALT_BYTES)

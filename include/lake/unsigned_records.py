@@ -1,4 +1,4 @@
-"""Signed inventories of the lake's unsigned records: those that were written before the lake had a signing key.
+"""List the lake's unsigned records, which were written before the lake had a signing key, in signed inventories.
 
 A user creates an inventory once, with ``mixpanel-aep lake sign``. It lists records by their key and digest.
 Modification times would not prove which records are older than the key: any writer of a folder lake can set them.
@@ -30,7 +30,10 @@ _RECORDS = re.compile(
 
 @dataclass
 class _Listed:
-    """What this process has read from a lake's inventories: the digest of each record by key, and the inventories."""
+    """What this process has read from the inventories of one lake.
+
+    ``digests``: the digest of each listed record, by key. ``names``: the keys of the inventories that were read.
+    """
 
     digests: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -106,7 +109,7 @@ def _keys(lake: Lake, folder: str) -> Iterable[str]:
 
 
 def _read_new(lake: Lake, listed: _Listed) -> None:
-    """Add the inventories that were written since the last call to ``listed``.
+    """Read the inventories that were written since the last call, and add their records to ``listed``.
 
     Raises:
         ForgedRecord: an inventory has no valid signature.

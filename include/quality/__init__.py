@@ -1,1 +1,1 @@
-"""Data quality: derives expectations from an XDM schema, checks rows with Great Expectations, renders the report."""
+"""Check data quality: derive expectations from an XDM schema, check rows with Great Expectations, render the report."""

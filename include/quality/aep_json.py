@@ -1,4 +1,4 @@
-"""Converts rows to the JSON that AEP ingests: without nulls, and with timestamps in milliseconds."""
+"""Convert rows to the JSON that AEP ingests: without nulls, and with timestamps in milliseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks: the expectations as Great Expectations (GX) runs them.
+"""Convert expectations to checks, the form in which Great Expectations (GX) runs them.
 
 Several expectations on the same values are merged into one check with the same meaning where possible, because GX takes
 milliseconds for each.
@@ -38,7 +38,7 @@ class Check:
 
     @property
     def requirement(self) -> str:
-        """A text for the GX expectation and its arguments; equal for checks that require the same of their values."""
+        """The GX class and its arguments as a text, which is equal for checks that require the same of their values."""
         return f"{self.gx_type} {json.dumps(self.kwargs, sort_keys=True, default=repr)}"
 
 

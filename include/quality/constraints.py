@@ -1,4 +1,4 @@
-"""The table of constraints: what the XDM schema, AEP or the pipeline requires of rows, and how it is checked.
+"""Define the constraints: what the XDM schema, AEP or the pipeline requires of rows, and how it is checked.
 
 ``docs/quality.md`` shows the table; a test checks that both are equal.
 """

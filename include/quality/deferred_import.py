@@ -1,4 +1,4 @@
-"""Defers the import of a module to its first use, for modules that a library imports and this project never uses."""
+"""Defer the import of modules that a library imports and this project never uses, until their first use."""
 
 from __future__ import annotations
 

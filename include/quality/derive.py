@@ -1,4 +1,4 @@
-"""Derives the expectations on rows from the constraints of an XDM schema and from the rules for events."""
+"""Derive the expectations on rows from the constraints of an XDM schema and from the rules for events."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _json_schema_expectation(
         view: the values.
         name: the keyword, such as ``pattern``.
         limit: the value of the keyword.
-        names: the schema for the keys of a map; None: the schema consists of the keyword and its value.
+        names: the schema that a map's keys have to fit; if None, the schema consists of the keyword and its value.
         label: the name of the field in sentences, if it is not the path.
     """
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)

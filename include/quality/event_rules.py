@@ -1,4 +1,4 @@
-"""Expectations on every event that are not in the XDM schema: rules of AEP, of Profile, and of the pipeline file."""
+"""Define the expectations on every event that are not in the XDM schema: rules of AEP, Profile and the pipeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class EventRules:
-    """The facts that the rules for events need. All times are in UTC.
+    """The facts of a partition and of its pipeline that the rules for events need. All times are in UTC.
 
     An event's timestamp must be before ``now``, not before ``first``, and before ``latest``; ``first`` and ``latest``
     are the bounds of the partition's day.
@@ -45,7 +45,7 @@ def event_expectations(schema: XdmSchema, rules: EventRules) -> Iterator[Expecta
         label: str = "",
         **kwargs: datetime | float,
     ) -> ExpectationSpec:
-        """Return the expectation for the rule ``name``; ``severity``: in place of that of the table of constraints."""
+        """Return the expectation of the rule ``name``; ``severity`` replaces that of the table of constraints."""
         table = CONSTRAINTS[name]
         chosen = rules.severity.get(name) or severity or table.severity
         return ExpectationSpec(view, name, limit, table.expectation, kwargs, chosen, label)

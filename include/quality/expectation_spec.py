@@ -1,4 +1,4 @@
-"""The specification of an expectation: which values are checked, for what, and with which GX class."""
+"""Specify an expectation: which values are checked, for what, and with which GX class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.xdm.schema.xdm_field import INTEGER_LIMITS
 
 @dataclass(frozen=True)
 class ExpectationSpec:
-    """One expectation.
+    """The specification of one expectation on rows or on a partition.
 
     Attributes:
         view: the values that are checked.
@@ -22,7 +22,7 @@ class ExpectationSpec:
         gx_type: the name of the GX class.
         kwargs: the arguments of the GX class.
         severity: whether a row that fails is quarantined (``critical``) or only counted (``warning``).
-        label: the name of the field in sentences; empty: the path.
+        label: the name of the field in sentences; if it is empty, the path is used.
     """
 
     view: View

@@ -1,4 +1,4 @@
-"""Calls Great Expectations (GX): only this module creates GX suites and runs them."""
+"""Call Great Expectations (GX); no other module creates GX suites or runs them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ They take a third of the time of GX's import, so they are imported only if GX us
 
 @dataclass(frozen=True)
 class ExpectationInput:
-    """A check, and the values that GX checks."""
+    """A check together with the values that GX has to check."""
 
     check: Check
     values: list[object]

@@ -1,4 +1,4 @@
-"""Finds the leaf columns of Arrow schemas and Parquet files: the columns that contain scalars, not objects or lists."""
+"""Find the leaf columns of Arrow schemas and Parquet files: the columns that contain scalars, not objects or lists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def leaf_paths(arrow_schema: pa.Schema) -> list[Path]:
 
 
 class ParquetColumns:
-    """The leaf columns of a Parquet file, to find those that views read."""
+    """The leaf columns of a Parquet file; finds the columns that have to be read for given views."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
         schema = file.metadata.schema

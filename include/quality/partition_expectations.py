@@ -1,4 +1,4 @@
-"""Expectations on a partition as a whole: its number of rows, its duplicate ``_id``s, and the mix of event names."""
+"""Check a partition as a whole: its number of rows, its duplicate ``_id``s, and the shares of event names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DayEvents:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What the expectations on a partition check.
+    """The facts of a partition that the expectations on it as a whole check.
 
     ``rows``: the number of valid rows. ``double_ids``: the number of ``_id``s that occur more than once. ``events``:
     the number of events by name.

@@ -1,4 +1,4 @@
-"""Renders the quality report of a partition as one HTML page without external resources.
+"""Render the quality report of a partition as one HTML page without external resources.
 
 The page shows values of rows only if the pipeline file sets ``quality.show_values``.
 """
@@ -45,7 +45,7 @@ class Expectation(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The content of the page. All counts are numbers of events, unless their description says otherwise.
+    """The content of the quality report of a partition. A count is a number of events, unless stated otherwise.
 
     Attributes:
         pipeline: the pipeline's name.

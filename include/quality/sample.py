@@ -1,4 +1,4 @@
-"""Exact samples of values: if every value of the sample passes an expectation, every value of the column does.
+"""Select samples of values that decide a check: if the sample passes an expectation, every value of the column does.
 
 Great Expectations takes microseconds for each value. So it gets only the values that can decide the result: for a
 range, the smallest and the largest value; for a limit on the length, the shortest and the longest text; for a required

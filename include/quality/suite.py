@@ -1,4 +1,4 @@
-"""Checks the expectations on rows with Great Expectations (GX), in two passes, so that the cost is linear.
+"""Check the expectations on rows with Great Expectations (GX), in two passes, so that the cost is linear.
 
 The first pass (:class:`Screen`) checks samples of the values of each view (``include.quality.sample``), once for the
 partition: expectations that the samples pass are met by every row. The second pass (:func:`failing_rows`) checks only

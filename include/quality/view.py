@@ -1,4 +1,4 @@
-"""Views: the values that an expectation checks, read from Arrow columns without converting rows to Python objects."""
+"""Read the values that expectations check (views) from Arrow columns, without converting rows to Python objects."""
 
 from __future__ import annotations
 
@@ -94,7 +94,11 @@ class RowChunk:
         return int(self._table.num_rows)
 
     def values_of(self, view: View) -> ViewValues:
-        """Return the values of a view. If its column is missing: no values, or False for each parent (PRESENCE)."""
+        """Return the values of a view.
+
+        If the view's column is missing, the result is empty; a view of ``Part.PRESENCE`` then has False for each
+        parent.
+        """
         if view not in self._by_view:
             self._by_view[view] = self._read_view(view)
         return self._by_view[view]
@@ -125,7 +129,7 @@ class RowChunk:
         return ViewValues(array, rows)
 
     def _presence(self, path: Path) -> ViewValues:
-        """Return the view ``PRESENCE`` of a path."""
+        """Return whether each present parent has a value at ``path`` (``Part.PRESENCE``)."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -1,5 +1,6 @@
-"""The five steps, in order: export, transform, validate, stage, ingest. ``step.py`` in each folder has the step's function.
+"""The five steps of a day, in order: export, transform, validate, stage, ingest.
 
-``run_day`` runs them in order. ``history`` knows what was loaded. ``reconcile``, ``verify``, ``recover`` and ``clean``
-maintain days that were loaded.
+``step.py`` in the folder of a step has the step's function. ``run_day`` runs the steps of a day in order. ``history``
+reads which rows were loaded earlier. ``reconcile``, ``verify``, ``recover``, ``clean`` and ``forget`` work on days that
+were loaded; ``migrate`` moves a dataflow of Adobe's own Mixpanel source to a pipeline.
 """

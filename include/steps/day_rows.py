@@ -1,6 +1,8 @@
-"""The rows of a day in an output of transform or validate: rows of its base that are not superseded, and own rows.
+"""Read all rows of a day from an output of transform or validate, also if the output is a delta.
 
-An output that is not a delta has only own rows, so that readers of a day need no special case.
+A delta contains only the new rows of the day and the ``_id``s of superseded rows. The other rows are in its base, an
+earlier output of the whole day ("Refreshes" in ``docs/architecture.md``). An output that is not a delta contains all
+rows of the day, so that its readers need no special case.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class RowFile(NamedTuple):
-    """A local Parquet file with ``rows`` rows of a day.
+    """A local Parquet file with rows of a day; ``rows`` is their number.
 
     ``stored``: the file in the lake with exactly the same rows; None if the lake has no such file.
     """
@@ -32,7 +34,10 @@ class RowFile(NamedTuple):
 
 @dataclass(frozen=True)
 class DayRows:
-    """The rows of an output. Files are downloaded into ``scratch`` when they are needed, once."""
+    """All rows of the day that an output of transform or validate describes. ``manifest``: the manifest of the output.
+
+    The files of the output and of its base are downloaded into ``scratch`` on first use, once.
+    """
 
     workspace: Workspace
     manifest: Manifest
@@ -40,22 +45,22 @@ class DayRows:
 
     @cached_property
     def base(self) -> Manifest | None:
-        """The output whose rows belong to the day unless they are superseded; None if the output is not a delta."""
+        """The earlier output whose rows belong to the day unless superseded; None if this output is not a delta."""
         return self.workspace.base_of(self.manifest)
 
     @cached_property
-    def own_paths(self) -> list[Path]:
+    def output_paths(self) -> list[Path]:
         """The local paths of the output's files, without those of its base."""
         return self.workspace.local_files(self.manifest, self._folder("own"))
 
     @cached_property
     def base_paths(self) -> list[Path]:
-        """The files of the base on local disk, including superseded rows; empty without a base."""
+        """The local paths of the base's files, which may contain superseded rows; empty without a base."""
         return self.workspace.local_files(self.base, self._folder("base")) if self.base else []
 
     @cached_property
     def superseded_path(self) -> Path | None:
-        """The file with the ``_id``s of the base that are not rows of the day any more; None if all of them are."""
+        """The local file with the ``_id``s of the base's superseded rows; None if no row of the base is superseded."""
         delta = self.manifest.delta
         if delta is None or delta.without is None:
             return None
@@ -64,7 +69,10 @@ class DayRows:
 
     @cached_property
     def superseded(self) -> pa.Array:
-        """The ``_id``s of the base's rows that are not rows of the day any more (Arrow texts); empty without a base."""
+        """The ``_id``s of the base's superseded rows, as Arrow texts; empty without a base.
+
+        A superseded row no longer belongs to the day.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -73,11 +81,14 @@ class DayRows:
         return pq.read_table(self.superseded_path, columns=["_id"])["_id"].combine_chunks()
 
     def files(self) -> list[RowFile]:
-        """Return the day's rows in files: files of the lake, or filtered copies if they have superseded rows."""
+        """Return Parquet files that together contain exactly the rows of the day.
+
+        A file of the base that contains superseded rows is replaced by a local copy without them.
+        """
         base = self.base
         stored = list(zip(self.base_paths, base.files, strict=True)) if base is not None else []
         found = [self._without_superseded(path, file, number) for number, (path, file) in enumerate(stored)]
-        own = zip(self.own_paths, self.manifest.files, strict=True)
+        own = zip(self.output_paths, self.manifest.files, strict=True)
         return [each for each in (*found, *(RowFile(path, f.rows, f) for path, f in own)) if each.rows]
 
     def base_tables(self) -> Iterator[pa.Table]:

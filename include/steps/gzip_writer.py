@@ -1,4 +1,4 @@
-"""Write gzip files that have the same bytes whenever the same data is written."""
+"""Write gzip files reproducibly: the same data always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from pathlib import Path
 
 @contextmanager
 def gzip_writer(path: Path, *, append: bool = False) -> Iterator[gzip.GzipFile]:
-    """Open a gzip file whose header has no time and no name; ``append`` adds a member to an existing file."""
+    """Open a gzip file for writing, with no time or name in its header; ``append`` adds a member to an old file."""
     with path.open("ab" if append else "wb") as raw, gzip.GzipFile("", "wb", 4, raw, mtime=0) as file:
         yield file

@@ -1,4 +1,4 @@
-"""Preview: some events of a day as they would be loaded, next to what Mixpanel sent; nothing is stored or sent.
+"""Preview a day: show some events as Mixpanel sent them, next to the rows that AEP would get. Nothing is sent to AEP.
 
 The steps export, transform and validate work in a temporary lake, which is removed at the end.
 """
@@ -51,9 +51,18 @@ class PreviewedEvent:
 
 @dataclass(frozen=True)
 class Preview:
-    """The preview of the first events of a day.
+    """The preview of the first events of a day, as the command ``preview`` prints it.
 
-    ``read``: the number of events that were read. ``refusal``: why none of them would be sent; empty otherwise.
+    Attributes:
+        day: The day of the events.
+        read: The number of lines that were read from Mixpanel.
+        duplicates: How many of them have the ``_id`` of another event and would not be sent.
+        valid: The number of events that would be sent.
+        events: The first events, in Mixpanel's order.
+        quarantined: The first events that would be quarantined.
+        reasons: The number of quarantined events for each reason.
+        notes: Sentences about values that would be left out of the rows.
+        refusal: Why validation would refuse the day as a whole; empty if it would not.
     """
 
     day: date
@@ -142,7 +151,10 @@ class _Previewer:
                 yield PreviewedEvent(raw, None, (REASONS.get(reason, reason),))
 
     def _event_parser(self) -> EventParser:
-        """Return a parser that computes each line's ``_id`` as transform does: rows are in another order than lines."""
+        """Return a parser that gives each line the ``_id`` that transform gives it.
+
+        The mapped rows have another order than the lines, so a line is joined with its row by ``_id``.
+        """
         source = self.workspace.pipeline.mixpanel
         return EventParser(
             project_id=self.source.project_id,
@@ -154,7 +166,7 @@ class _Previewer:
         )
 
     def _rows(self, mapped: Manifest) -> dict[str, JsonObject]:
-        """Return the mapped rows by ``_id``, as AEP would get them in JSON."""
+        """Return the mapped rows by ``_id``, as the JSON objects that AEP would get."""
         import pyarrow.parquet as pq
 
         found = {}
@@ -173,7 +185,7 @@ class _Previewer:
 
 
 def _refusal(steps: DryRun, mapped: Manifest) -> str:
-    """Validate the rows; return why none of them would be sent, or an empty text."""
+    """Validate the mapped rows; return the reason if the day is refused as a whole, otherwise an empty text."""
     try:
         steps.validate(mapped)
     except (TooManyQuarantined, PartitionRefused, SchemaError) as error:
@@ -183,7 +195,7 @@ def _refusal(steps: DryRun, mapped: Manifest) -> str:
 
 @dataclass(frozen=True)
 class _Lines:
-    """An ``Exporter`` that returns given lines instead of a response of Mixpanel."""
+    """A stand-in for the Mixpanel client: an ``Exporter`` that returns the given lines."""
 
     lines: Sequence[bytes]
 

@@ -1,4 +1,4 @@
-"""Quarantine: which events of which days were not sent, and why. It only reads the lake."""
+"""List the quarantined events of each day: which events were not sent to AEP, and why. Only reads the lake."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from include.steps.scratch import scratch_folder
 
 @dataclass(frozen=True)
 class QuarantineFile:
-    """A file of quarantined events in the lake, and the step that refused them.
+    """A file of quarantined events in the lake. ``step``: the step that wrote it.
 
-    ``ids``: the ``_id``s of its rows that are still refused, where other rows of the file may be active now.
+    ``ids``: the ``_id``s of the events in the file that are still quarantined; the others may have been loaded since.
+    None if all of the file's events are still quarantined.
     """
 
     step: str
@@ -36,7 +37,7 @@ class QuarantineFile:
 
 @dataclass
 class QuarantinedDay:
-    """The quarantined events of a day, as left out by its newest outputs. ``reasons``: events by reason."""
+    """The quarantined events of one day. ``events``: their number; ``reasons``: how many of them have each reason."""
 
     day: date
     files: tuple[QuarantineFile, ...] = ()
@@ -45,7 +46,9 @@ class QuarantinedDay:
 
 
 def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list[QuarantinedDay]:
-    """Return the days with quarantined events, newest first; with ``day``, that day alone. Their files are read.
+    """Return the days that have quarantined events, newest first, with their counts; with ``day``, at most that day.
+
+    Every quarantine file of these days is read.
 
     Raises:
         BadManifest: a manifest of a day cannot be read.
@@ -68,9 +71,9 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
 
 
 def quarantine_files(lake: Lake, pipeline: str, day: date) -> tuple[QuarantineFile, ...]:
-    """Return the files of a day's quarantined events, also of a day that validation refused as a whole.
+    """Return the files with the quarantined events of a day, also if validation refused the day as a whole.
 
-    One listing of the day's folder. ``ids`` is set where only some rows of a file are still refused.
+    The day's folder is listed once.
 
     Raises:
         BadManifest: a manifest of the day cannot be read.
@@ -102,10 +105,10 @@ def _id_of(record: JsonObject) -> object:
 def _quarantine_files(
     lake: Lake, partition: PartitionKey, listing: DayListing, scratch: Path
 ) -> tuple[QuarantineFile, ...]:
-    """Return the files of the day's newest outputs; files of replaced outputs do not count.
+    """Return the quarantine files of the day's newest outputs of transform and validate, and of rows that AEP refused.
 
-    If validation refused the whole day, no manifest names the file. Then a file counts that was written after the
-    newest output of the previous step. The ledger names the files of rows that AEP refused.
+    If validation refused the day as a whole, no manifest names its quarantine file. Then the newest file of validate
+    counts that was written after the newest output of transform.
     """
     mapped = _newest_manifest(lake, partition, listing, "transform")
     valid = _newest_manifest(lake, partition, listing, "validate")
@@ -120,7 +123,7 @@ def _quarantine_files(
 
 
 def _refused_by_aep(lake: Lake, partition: PartitionKey, scratch: Path) -> Iterator[QuarantineFile]:
-    """Yield the files of rows that AEP refused, by the newest ledger of the day."""
+    """Yield the quarantine files of rows that AEP refused, according to the day's ledger with the newest record."""
     # The source is a placeholder: it is used only to bind a history, which does not happen here.
     histories = (
         History(lake, Source("us", 0), target) for target in targets_of_pipeline(lake, partition.pipeline)

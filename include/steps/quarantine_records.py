@@ -1,4 +1,4 @@
-"""Reads the records of quarantine files: a JSON object per event, with the reasons why the event was not sent."""
+"""Read the records of quarantine files: each is a JSON object with an event and the reasons why it was not sent."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ REFUSED = "AEP refused the row"
 
 
 def refused_digest(batch_id: str) -> str:
-    """Return the digest in the name of the file with the rows that AEP refused of a batch that became active."""
+    """Return the digest in the name of the quarantine file for rows that AEP refused from an active batch."""
     return digest_of({"refused_by": batch_id})
 
 
 def refused_files(partition: PartitionKey, records: Sequence[LedgerRecord]) -> tuple[str, ...]:
-    """Return the keys of the quarantine files that AEP's refusals left, by a day's ledger; a file may be missing.
+    """Return the keys of the quarantine files with rows that AEP refused, by a day's ledger; a file may be missing.
 
-    They are the files of batches that became active without some of their rows, while such rows are in no active
-    batch, and the file of the newest batch if AEP refused it as a whole.
+    There is a file for each active batch that lacks some of its rows, unless all these rows are in other active batches
+    by now. If AEP refused the newest batch as a whole, there is a file for it, too.
     """
     active = active_records(records) if refused_rows(records) else []
     digests = [refused_digest(str(each.batch)) for each in active if each.counts.get("refused")]
@@ -36,7 +36,7 @@ def refused_files(partition: PartitionKey, records: Sequence[LedgerRecord]) -> t
 
 
 def read_record(line: bytes) -> JsonObject:
-    """Return one line of a quarantine file; an empty record if the line is damaged."""
+    """Parse one line of a quarantine file; return an empty object if the line is damaged."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -45,7 +45,10 @@ def read_record(line: bytes) -> JsonObject:
 
 
 def reasons_of(record: JsonMapping) -> tuple[str, ...]:
-    """Return a sentence for each reason of a record, without values; at least one."""
+    """Return at least one sentence for the reasons in a record of a quarantine file.
+
+    No sentence contains a value of the event.
+    """
     if not record:
         return (DAMAGED,)
     reasons = record.get("reasons")

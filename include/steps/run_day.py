@@ -41,7 +41,7 @@ _WATCH_SECONDS = 6 * 3600
 class _DaySteps(ABC):
     """The steps export, transform, validate and stage of one partition.
 
-    Each step returns its existing output, also if ``clean`` has removed the output's files: a day that was loaded does
+    Each step returns its existing output, even if ``clean`` has removed the output's files: a day that was loaded does
     not need them. If a step has to read removed files, the earlier steps create them again.
     """
 
@@ -140,10 +140,14 @@ class _DaySteps(ABC):
 class DayRun(_DaySteps):
     """The steps export, transform, validate, stage and ingest of one partition.
 
-    ``run`` identifies the run in the ledger of batches; ``refresh`` identifies a request to export the day again;
-    ``replace`` loads the day in place of the rows that are active in AEP. ``on_step`` is called with the manifest of
-    each step. ``ahead`` allows the export to fetch other days of a backfill with the same request. ``neighbours``
-    returns the other pipelines that share AEP's limits on batches.
+    Attributes:
+        run: Identifies the run in the ledger.
+        refresh: Identifies a request to export the day again; None to use an existing export.
+        replace: Whether to load the day in place of its rows that are active in AEP.
+        on_step: Called with the manifest of each step that has ended.
+        ahead: Allows the export to fetch other days of a backfill with the same request. Such a run is a backfill, and
+            leaves a share of AEP's rate limits to scheduled runs.
+        neighbours: Returns the other pipelines that share AEP's limits on batches.
     """
 
     workspace: Workspace
@@ -159,7 +163,7 @@ class DayRun(_DaySteps):
 
     @cached_property
     def opened(self) -> OpenedHistory:
-        """The dataset in AEP and the history of its loaded batches; read once, at the first access."""
+        """The dataset in AEP's catalog and the history of its loads; read from AEP once, on first access."""
         workspace = self.workspace
         opened = open_history(
             workspace.lake, workspace.pipeline, self.aep, self.source, workspace.partition.day
@@ -170,7 +174,7 @@ class DayRun(_DaySteps):
 
     @property
     def history(self) -> History:
-        """The history of the batches that were loaded into the dataset."""
+        """The ledgers and the ids of the batches that were loaded into the dataset."""
         return self.opened.history
 
     def to_staged(self) -> Manifest:
@@ -234,7 +238,11 @@ class DayRun(_DaySteps):
         )
 
     def _admit(self, size: int) -> None:
-        """Reserve a batch of ``size`` bytes in AEP's rate limits; a backfill leaves the share of scheduled runs free."""
+        """Count a batch of ``size`` bytes towards AEP's rate limits; backfills leave a share free for scheduled runs.
+
+        Raises:
+            Throttled: the batch has to wait.
+        """
         place, aep = self.workspace, self.aep
         budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
         if self.ahead is None:
@@ -250,7 +258,7 @@ class DayRun(_DaySteps):
 class DryRun(_DaySteps):
     """The steps export, transform, validate and stage of one partition, without access to AEP.
 
-    No row counts as loaded earlier, so all valid rows are staged. The result cannot be loaded.
+    Stage selects all valid rows, because no earlier load is known. The result cannot be loaded.
     """
 
     workspace: Workspace

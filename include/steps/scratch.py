@@ -22,11 +22,11 @@ from include.plural import counted
 log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LITTLE_BYTES = 1024 * 1024
-"""If less space than this is free (in bytes), an error of a library is reported as a lack of disk space."""
+"""If less space than this is free (in bytes), any error in a scratch folder is reported as a lack of disk space."""
 _OWNER = ".owner"
 """The name of the locked file in a scratch folder; a folder without this file does not belong to this project."""
 _held: set[str] = set()
-"""The folders of this process: a file system may grant a lock a second time to the process that holds it."""
+"""The scratch folders of this process: a file system may grant a process a lock that the process already holds."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Run one step of a day: find the output for its inputs in the lake, or make the output and publish its manifest."""
+"""Run one step of a day: return the existing output for its inputs, or compute the output and publish its manifest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.steps.workspace import Output, Workspace
 
 @dataclass(frozen=True)
 class Made:
-    """The result of a step, from which its manifest is written.
+    """The result of a step, from which ``run_step`` writes the manifest.
 
     ``files`` are already in the lake. ``delta`` is set if the files contain only the differences from an earlier output
     (the base); None if they contain all rows.
@@ -28,7 +28,7 @@ class Made:
 
 
 class Step(ABC):
-    """One step (export, transform, validate or stage) of one partition, ready for ``run_step``.
+    """One step (transform, validate or stage, or the validation of a shard) of one partition, ready for ``run_step``.
 
     Subclasses are frozen dataclasses that only compute: ``run_step`` finds and publishes outputs. Only the inputs
     distinguish the outputs of a partition, so a step that processes a part of a day has to name the part in its inputs.

@@ -1,4 +1,4 @@
-"""The workspace of a step: find, read and publish the outputs of one partition in the lake."""
+"""Find, read and publish the outputs of the steps of one partition in the lake."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from include.steps.scratch import scratch_folder
 from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
 
 DATA_VERSION = 8
-"""The version of the code that makes rows, for the inputs of the steps.
+"""The version of the code that computes rows; it is one of the inputs of every step.
 
-Increase it when the code makes other rows from the same inputs: all outputs are then created again.
+Increase it when the code computes other rows from the same inputs: all outputs are then created again.
 """
 
 FORGOTTEN = "forgotten"
@@ -43,7 +43,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Workspace:
-    """One partition of one pipeline, in one lake."""
+    """The lake, the pipeline and the partition that a step works on; finds and publishes the outputs of its steps."""
 
     lake: Lake
     pipeline: Pipeline

@@ -39,7 +39,7 @@ def reconcile(runner: PipelineRunner, run: str) -> None:
     if days:
         export_partitions([runner.workspace(day) for day in days], runner.source, runner.mixpanel, run)
     limit = runner.pipeline.catch_up_days
-    missing = _audited(runner).to_catch_up(limit, runner.clock.now(), days) if limit else []
+    missing = _audited(runner).days_to_catch_up(limit, runner.clock.now(), days) if limit else []
     for day in (*days, *missing):
         runner.ingest(day, runner.steps(day, run, run).to_staged(), run)
 

@@ -180,4 +180,4 @@ def test_a_refused_batch_that_becomes_active_is_found_before_the_next_one(loaded
 
 def _witnessed(loaded: Breaker) -> list[Batch]:
     steps = loaded.steps(DAY)
-    return OtherBatches(steps.workspace, steps.history, steps.aep).seen(loaded.records(DAY))
+    return OtherBatches(steps.workspace, steps.history, steps.aep).unaccounted(loaded.records(DAY))

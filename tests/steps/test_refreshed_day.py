@@ -58,13 +58,13 @@ def test_only_late_and_deleted_events_of_a_hostile_day_are_read(project: AgingPr
     project.add("late-1", "late-2")
     assert (refresh(project, "two"), deltas(project)) == (2, set(STEPS))
     found = newest(project)
-    assert {found[step].own_rows for step in STEPS} == {2}
+    assert {found[step].rows_in_files for step in STEPS} == {2}
     assert found["export"].rows == exported + 2
     assert found["validate"].counts["valid"] == first.active + 2
     assert project.compare(DAY) == EXACT
     project.add("late-3")
     assert (refresh(project, "three"), deltas(project)) == (1, set(STEPS))
-    assert newest(project)["export"].own_rows == 3, "always in addition to a whole export"
+    assert newest(project)["export"].rows_in_files == 3, "always in addition to a whole export"
     project.delete("late-1")
     assert refresh(project, "four") == 0
     assert newest(project)["stage"].counts["vanished"] == 1

@@ -74,7 +74,7 @@ class Refreshed:
         """Return the rows of a day by ``_id``, which must be unique."""
         with TemporaryDirectory() as folder:
             day = DayRows(self.place, manifest, Path(folder))
-            tables = [*day.base_tables(), *row_groups(day.own_paths)]
+            tables = [*day.base_tables(), *row_groups(day.output_paths)]
             files = [pq.read_table(file.path) for file in day.files()]
             rows, in_files = (
                 [each for table in found for each in table.to_pylist(maps_as_pydicts="strict")]

@@ -105,7 +105,7 @@ def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
 
 
 def _problem_key(day: AuditedDay) -> tuple[object, ...]:
-    """Return a value that is equal for days with the same problem."""
+    """Return a key to group days by: days with the same problem have the same key."""
     return day.status, day.reason, day.outdated
 
 

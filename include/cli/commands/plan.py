@@ -101,7 +101,7 @@ def _requests_sentence(found: BackfillPlan) -> str:
 
 
 def _batches_sentence(project: Project, found: BackfillPlan) -> str:
-    """Return what Adobe's guardrail for Profile means for the backfill; "" where it does not apply."""
+    """Return what Adobe's guardrail for Profile means for the backfill; empty if the dataset is not for Profile."""
     pipeline, aep = project.pipeline, project.aep
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
     if not (pipeline.aep.profile or (dataset is not None and is_enabled(dataset["tags"]))):

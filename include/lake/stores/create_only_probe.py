@@ -1,4 +1,4 @@
-"""Checks that a store enforces create-only puts, which never replace an object. The ledger's lock depends on them."""
+"""Check that a store enforces create-only puts, which never replace an object. The ledger's lock depends on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Store(Protocol):
     url: str
 
     def read(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None where it is missing."""
+        """Return an object's bytes, or None if it is missing."""
         ...
 
     def put_new(self, key: str, body: bytes) -> bool:

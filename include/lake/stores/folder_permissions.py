@@ -1,4 +1,4 @@
-"""Checks that other users of the machine cannot enter a folder lake, by the modes and owners of its folders."""
+"""Check that other users of the machine cannot enter a folder lake, by the modes and owners of its folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def require_private(root: Path) -> None:
-    """Raise an error if other users of the machine own a folder of a lake, or can enter or replace it.
+    """Check that no other user of the machine owns a folder of a lake, or can enter or replace it.
 
     ``root``: the lake's folder.
 

@@ -30,8 +30,8 @@ class FolderStore:
     """The objects of a lake as files in the folder ``root``.
 
     Raises:
-        OSError: from every method, where a file cannot be read or written, or ``root`` is not a folder.
-        ForeignObject: from every method, where a part of a key is a symbolic link, or the key is not that of a file.
+        OSError: by every method, if a file cannot be read or written, or ``root`` is not a folder.
+        ForeignObject: by every method, if a part of a key is a symbolic link, or the key is not that of a file.
     """
 
     def __init__(self, root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Opens folders and files without following symbolic links: each folder of a path is opened relative to its parent."""
+"""Open folders and files without following symbolic links: each folder of a path is opened relative to its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converts a store's exceptions into this project's errors, without the store's own text, which may contain secrets."""
+"""Convert a store's exceptions to this project's errors, without the store's own text, which may contain secrets."""
 
 from __future__ import annotations
 

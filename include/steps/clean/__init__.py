@@ -1,4 +1,4 @@
-"""Clean: removes files whose retention has ended, except files that a run, the audit or a later refresh still needs."""
+"""Remove files from the lake whose retention has ended, unless a run, the audit or a later refresh still needs them."""
 
 from include.steps.clean.run import CleanResult, clean
 

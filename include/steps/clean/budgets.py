@@ -1,4 +1,4 @@
-"""Removes tickets of rate budgets that count for no limit any more; the budgets belong to all pipelines of a lake."""
+"""Remove the tickets of rate budgets that no limit counts any more; all pipelines of a lake share its budgets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from include.lake.rate_budget import BUDGETS, expired_objects
 
 log = logging.getLogger(__name__)
 _KEPT = timedelta(days=2)
-"""Twice the longest time of a limit, the day of Profile's batches: a worker's clock may be ahead."""
+"""Twice the longest period of a limit (24 hours, for Profile's batches), because a worker's clock may be wrong."""
 
 
 def expired_tickets(lake: Lake, now: datetime) -> Iterator[LakeObject]:
-    """Yield the tickets, and the states of unused budgets, that no request needs any more."""
+    """Yield the objects of rate budgets that no request needs any more: old tickets, and states of unused budgets."""
     for name in lake.folders(BUDGETS):
         objects = lake.objects(f"{BUDGETS}/{name}")
         own = (each for each in objects if re.fullmatch(BUDGET, each.key, re.ASCII))
@@ -27,7 +27,10 @@ def expired_tickets(lake: Lake, now: datetime) -> Iterator[LakeObject]:
 
 
 def remove_tickets(lake: Lake, now: datetime, *, dry_run: bool = False) -> list[LakeObject]:
-    """Remove expired tickets; return them. A role that may not remove them keeps them: they are small, and cost nothing."""
+    """Remove expired tickets, and return them; a dry run only returns them.
+
+    If the credential may not remove them, they stay in the lake, which does no harm: they are small.
+    """
     removed = []
     for found in expired_tickets(lake, now):
         # Check again: a request may have replaced the state since the listing.

@@ -1,4 +1,4 @@
-"""The lake's contents for one day: its outputs with their files, its ledgers, and other removable objects."""
+"""Read what the lake contains of a day: its outputs with their files, its ledgers, and other objects to remove."""
 
 from __future__ import annotations
 
@@ -26,59 +26,68 @@ OutputKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class StoredOutput:
-    """The folder of an output. Without a manifest, it belongs to a crashed run or to a run that is writing now."""
+    """The folder of a step's output in the lake.
+
+    A folder without a manifest belongs to a crashed run, or to a run that is writing it now.
+    """
 
     step: StepName
     digest: str
     manifest: Manifest | None
     files: tuple[LakeObject, ...]
     written: datetime
-    """When its manifest was written; without a manifest, the time of its newest file."""
+    """The time when the output's manifest was written; without a manifest, the time of the newest file."""
     removed_at: datetime | None = None
-    """When ``clean`` recorded that the output's files will be removed; None without such a record."""
+    """The time when ``clean`` recorded that the output's files will be removed; None without such a record."""
 
     @property
     def key(self) -> OutputKey:
-        """Return the step and the digest of the output."""
+        """The step and the digest of the output."""
         return self.step, self.digest
 
     @property
     def bytes(self) -> int:
-        """Return the size of all files of the output."""
+        """The size of all files of the output."""
         return sum(file.bytes for file in self.files)
 
 
 @dataclass(frozen=True)
 class DayContents:
-    """One day. ``ledgers``: those of every history into which the pipeline has loaded the day, without empty ones."""
+    """What the lake contains of one day, with the manifests and ledgers that ``rules`` needs to select files to remove.
+
+    ``ledgers``: the day's ledger in each history into which the pipeline has loaded; empty ledgers are left out.
+    """
 
     outputs: tuple[StoredOutput, ...] = ()
     ledgers: tuple[Sequence[LedgerRecord], ...] = ()
     refreshes: tuple[tuple[datetime, str], ...] = ()
-    """When a refresh found an export, and which one."""
-    has_unmoved_ledger: bool = False
-    """Whether a ledger of data version 5 or older exists that no history has taken over yet."""
+    """The time of each refresh, and the digest of the export that it selected."""
+    has_uncopied_ledger: bool = False
+    """Whether the day has a ledger of data version 5 or older that was not copied into a history yet."""
 
 
 @dataclass
 class DayListing:
-    """The objects of a day, as a listing of the lake shows them."""
+    """The objects of a day by kind, from a listing of the lake; none of them is read.
+
+    ``has_old_ledger``: whether there is a ledger in the place where data version 5 and older stored it.
+    """
 
     files: defaultdict[OutputKey, list[LakeObject]] = field(default_factory=lambda: defaultdict(list))
     manifests: set[OutputKey] = field(default_factory=set)
     removals: set[OutputKey] = field(default_factory=set)
     quarantine: list[LakeObject] = field(default_factory=list)
     reports: list[LakeObject] = field(default_factory=list)
-    has_first_ledger: bool = False
+    has_old_ledger: bool = False
 
     def refused_of_shards(self) -> list[LakeObject]:
-        """Return the quarantine files of shards; the day's quarantine has copies once the day is validated."""
+        """Return the quarantine files of shards; the day's quarantine has copies of them once the day is validated."""
         shards = (files for (step, _), files in self.files.items() if step == "validate_shard")
         return [file for files in shards for file in files if file.key.endswith(f"/{REFUSED_NAME}")]
 
 
 def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date, DayListing]:
-    """Return every day of a pipeline in the lake from one listing; with ``only``, that day alone."""
+    """Return the objects of each day of a pipeline, by day, from one listing of the lake; ``only``: of that day."""
     days: defaultdict[date, DayListing] = defaultdict(DayListing)
     for found in lake.objects(PartitionKey(pipeline, only).prefix if only is not None else pipeline):
         key = parse_key(found.key)
@@ -98,13 +107,16 @@ def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date,
                 day.reports.append(found)
             case KeyKind.KEPT:
                 legacy_ledger = PartitionKey(pipeline, key.day).legacy_ledger
-                day.has_first_ledger |= found.key.startswith(f"{legacy_ledger}/")
+                day.has_old_ledger |= found.key.startswith(f"{legacy_ledger}/")
     return dict(sorted(days.items()))
 
 
 @dataclass(frozen=True)
 class ContentsReader:
-    """Reads days of a pipeline. ``bound``: the histories of the lake, each with the pipeline that created it."""
+    """Reads the manifests and ledgers of days of one pipeline.
+
+    ``bound``: for the digest of each history's target, the pipeline that created the history.
+    """
 
     lake: Lake
     pipeline: str
@@ -112,7 +124,7 @@ class ContentsReader:
 
     @classmethod
     def of(cls, lake: Lake, pipeline: str) -> ContentsReader:
-        """Return a reader of the lake in its present state."""
+        """Return a reader for the histories that are in the lake now."""
         return cls(lake, pipeline, bound_pipelines(lake))
 
     def read(self, day: date, listing: DayListing) -> DayContents:
@@ -126,7 +138,7 @@ class ContentsReader:
         outputs = tuple(self._output(partition, key, listing) for key in sorted(keys))
         ledgers = tuple(self._ledgers(day, outputs))
         refreshes = tuple(_refreshes(refreshes_of(self.lake, partition)))
-        return DayContents(outputs, ledgers, refreshes, listing.has_first_ledger and not ledgers)
+        return DayContents(outputs, ledgers, refreshes, listing.has_old_ledger and not ledgers)
 
     def _output(self, partition: PartitionKey, key: OutputKey, listing: DayListing) -> StoredOutput:
         step, digest = cast("StepName", key[0]), key[1]
@@ -149,7 +161,7 @@ class ContentsReader:
             ) from None
 
     def _ledgers(self, day: date, outputs: Iterable[StoredOutput]) -> Iterator[Sequence[LedgerRecord]]:
-        """Yield the ledgers of histories that the pipeline created, and of those for which rows of the day were staged."""
+        """Yield the day's ledgers in the histories that the pipeline created, or for which it has staged rows."""
         targets = {target for target, pipeline in self.bound.items() if pipeline == self.pipeline}
         staged = (
             each.manifest.inputs.get("history") for each in outputs if each.manifest and each.step == "stage"

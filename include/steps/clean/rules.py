@@ -1,8 +1,8 @@
-"""Which outputs of a day no run needs any more, and which of their files may be removed: pure functions.
+"""Decide which outputs of a day no run needs any more, and which of their files may be removed. Pure functions.
 
 Files are removed in two stages, so that no run loses a file that it is reading. First, a record next to the manifest
-states that the files will be removed; from then on, every step that would read them creates them again. A cleaning that
-runs at least ``GRACE`` later removes them: by then every step that may have started before has ended.
+announces the removal; from then on, a step that needs the files creates them again. A cleaning at least ``GRACE`` later
+removes the files: every step that may have started before the record has ended by then.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from include.steps.history.day_states import progress_of
 from include.steps.rewritten import rewritten_to
 
 GRACE = timedelta(hours=18)
-"""Longer than the longest task of a DAG (12 hours)."""
+"""The time between the record of a removal and the removal; longer than the longest task of a DAG (12 hours)."""
 _LATER_FIRST = ("stage", "validate", "validate_shard", "transform")
 
 
 def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> dict[OutputKey, str]:
-    """Return the outputs whose files are not needed any more, each with the name of the setting that ends them.
+    """Return the outputs whose files are not needed any more, each with the name of the retention setting.
 
-    Files of transform, validate (and of its shards) and stage end ``superseded_days`` after the day was loaded. On a day that is not
-    loaded, they end that long after the same step created newer ones. An output never ends before the outputs that use
-    it.
+    Files of transform, validate (and of its shards) and stage end ``superseded_days`` after the day was loaded. On a
+    day that is not loaded, they end that long after the same step created newer ones. An output never ends before the
+    outputs that use it.
     """
-    if day.has_unmoved_ledger:
+    if day.has_uncopied_ledger:
         return {}
     there = {each.key: each for each in day.outputs if each.removed_at is None}
     kept = _used_by_unfinished_run(day, there)
@@ -55,20 +55,20 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
 
 
 def _deltas_first(there: dict[OutputKey, StoredOutput], step: str) -> list[StoredOutput]:
-    """Return the outputs of a step; an output that is based on another one comes before its base."""
+    """Return the outputs of a step; a delta comes before its base."""
     return sorted(
         (each for each in there.values() if each.step == step), key=lambda each: _base_of(each) is None
     )
 
 
 def _needed_by_remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
-    """Return the inputs and bases of the outputs that stay."""
+    """Return the inputs and the bases of the outputs in ``there`` that are not in ``ended``."""
     left = _outputs_not_ended(there, ended)
     return {key for each in left for key in (_input_of(each), _base_of(each)) if key is not None}
 
 
 def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
-    """Return the files of ended outputs that no other output names, ``GRACE`` after their end was recorded."""
+    """Return the files to remove now: their removal was recorded ``GRACE`` ago, and no other output names them."""
     ended = {
         each.key for each in day.outputs if each.removed_at is not None and now - each.removed_at >= GRACE
     }
@@ -82,9 +82,9 @@ def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
 
 
 def _used_by_unfinished_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> set[OutputKey]:
-    """Return the outputs that an unfinished run names or would find, with all their inputs.
+    """Return the outputs that an unfinished run uses or would find, with all their inputs and bases.
 
-    Of data version 5, also the staged rows that are the only list of a load's ids.
+    Staged files of data version 5 that are the only list of a load's ids are returned as well.
     """
     roots = {("stage", digest) for records in day.ledgers if (digest := _unfinished_staged_digest(records))}
     if _loaded_at(day) is None:
@@ -107,7 +107,7 @@ def _used_by_unfinished_run(day: DayContents, there: dict[OutputKey, StoredOutpu
 
 
 def _unfinished_staged_digest(records: Sequence[LedgerRecord]) -> str | None:
-    """Return the staged digest that an unfinished run has written into the ledger."""
+    """Return the digest of the staged output in an unfinished run's ledger record; None if no run is unfinished."""
     if progress_of(list(records)) in ("none", "empty"):
         return None
     flying = records[-1] if records[-1].kind == "claimed" else in_flight(records)
@@ -115,14 +115,14 @@ def _unfinished_staged_digest(records: Sequence[LedgerRecord]) -> str | None:
 
 
 def _loaded_at(day: DayContents) -> datetime | None:
-    """Return when the day was loaded, by its ledgers; None if a run has not ended or no run has loaded the day."""
+    """Return when the day was loaded, by its ledgers; None if it was not loaded or a run is loading it."""
     if not day.ledgers or any(progress_of(list(records)) not in ("none", "empty") for records in day.ledgers):
         return None
     return max(datetime.fromisoformat(records[-1].at) for records in day.ledgers)
 
 
 def _unneeded_since(day: DayContents, output: StoredOutput) -> datetime:
-    """Return the time since which no run needs an output of transform, validate or stage that no run names."""
+    """Return the time since which no run needs an output of transform, validate or stage that no open run uses."""
     loaded_at = _loaded_at(day)
     if loaded_at is not None:
         return max(output.written, loaded_at)
@@ -139,7 +139,7 @@ def _is_newest(day: DayContents, output: StoredOutput) -> bool:
 
 
 def _newer_outputs_at(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
-    """Yield when newer outputs of the same step were written; for a shard, newer ones of ``validate``, which reads it."""
+    """Yield when each newer output of the same step was written; for a shard, of ``validate``, which reads it."""
     step = "validate" if output.step == "validate_shard" else output.step
     for other in day.outputs:
         is_rival = other.step == step and other.manifest is not None
@@ -168,7 +168,7 @@ def _outputs_not_ended(
 def _export_end_setting(
     day: DayContents, raw: StoredOutput, retention: Retention, now: datetime
 ) -> str | None:
-    """Return the retention setting after which an export is removed that no unfinished run names."""
+    """Return the retention setting that ends an export which no unfinished run uses; None if none does yet."""
     if retention.superseded_days is not None:
         least = timedelta(days=retention.superseded_days)
         superseded = _superseded_at(day, raw) if raw.manifest is not None else raw.written
@@ -180,7 +180,7 @@ def _export_end_setting(
 
 
 def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
-    """Return when another export for the same request was published, after this one was last found."""
+    """Return when another export of the same request was first selected in place of this one; None if none was."""
     request = _request(raw)
     rewritten = rewritten_to(each.manifest for each in day.outputs if each.manifest is not None)
     found = [
@@ -198,7 +198,10 @@ def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
 
 
 def _request(raw: StoredOutput) -> str | None:
-    """Return the digest of the export's request; data version 5 and older did not include the region."""
+    """Return a digest of the export's request that is equal for all data versions; None without a manifest.
+
+    Data version 5 and older did not include the region in the request.
+    """
     if raw.manifest is None:
         return None
     asked = raw.manifest.details.get("request")

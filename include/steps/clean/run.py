@@ -1,4 +1,4 @@
-"""One cleaning of a pipeline's part of the lake. It can be interrupted at any point and repeated at any time."""
+"""Clean a pipeline's part of the lake once. A cleaning can be interrupted at any point and repeated at any time."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ _PROBE_DIGEST = "0" * 32
 class CleanResult:
     """The result of a cleaning: what was removed, or what a dry run would remove.
 
-    ``ended``: outputs whose files a later cleaning removes, by setting; ``removed``: objects by kind; ``bytes``: of
-    those objects; ``days``: the affected days.
+    Attributes:
+        ended: The number of outputs whose files a later cleaning removes, by retention setting.
+        removed: The number of removed objects by kind.
+        bytes: The size of the removed objects.
+        ended_bytes: The size of the files that a later cleaning removes.
+        days: The affected days.
     """
 
     ended: Counter[str] = field(default_factory=Counter)
@@ -39,7 +43,7 @@ class CleanResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return the numbers for a summary."""
+        """The counts by name, for summaries and ``--json``."""
         return {
             "days": len(self.days),
             "ended_outputs": self.ended.total(),
@@ -60,7 +64,9 @@ class CleanResult:
 
 
 def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> CleanResult:
-    """Remove what the pipeline's retention settings end, and expired tickets of rate budgets. ``dry_run``: only count it.
+    """Remove the files that a pipeline's retention settings end, and expired tickets of rate budgets.
+
+    ``dry_run``: only count them.
 
     Raises:
         AccessDenied: the credential may not remove objects; nothing was changed.
@@ -73,7 +79,7 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
         quarantine = [*listing.quarantine, *listing.refused_of_shards()]
         cleaning.remove_old(day, quarantine, "quarantine", pipeline.retention.quarantine_days)
         cleaning.remove_old(day, listing.reports, "reports", pipeline.retention.report_days)
-        if _may_hold_ended(listing, pipeline.retention):
+        if _may_have_ended_outputs(listing, pipeline.retention):
             cleaning.clean_outputs(reader, day, listing)
     tickets = remove_tickets(lake, now, dry_run=dry_run)
     cleaning.result.removed.update(["tickets"] * len(tickets))
@@ -81,8 +87,8 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
     return cleaning.result
 
 
-def _may_hold_ended(listing: DayListing, retention: Retention) -> bool:
-    """Return whether manifests and ledgers have to be read: not for days with a single export that is kept."""
+def _may_have_ended_outputs(listing: DayListing, retention: Retention) -> bool:
+    """Return whether outputs of a day may have ended, so that the day's manifests and ledgers have to be read."""
     if any(key in listing.removals for key in listing.files):
         return True
     raw = [key for key in listing.files if key[0] == "export"]
@@ -110,7 +116,7 @@ class _Cleaning:
                 self._remove(day, found, kind)
 
     def clean_outputs(self, reader: ContentsReader, day: date, listing: DayListing) -> None:
-        """Remove the files of outputs whose end was recorded earlier, and record the end of outputs that are not needed any more."""
+        """Remove the files whose removal was recorded earlier, and record the removal of outputs that ended since."""
         contents = reader.read(day, listing)
         for file in removable_files(contents, self.now):
             self._remove(day, file, "files")
@@ -126,7 +132,7 @@ class _Cleaning:
         self.result.days.add(day)
         if self.dry_run:
             return
-        self._require_right()
+        self._require_may_remove()
         key = PartitionKey(self.pipeline, day).removal(output.step, output.digest)
         record = {"version": VERSION, "at": self.now.isoformat(timespec="seconds"), "setting": setting}
         failpoint("clean.end.before")
@@ -141,23 +147,23 @@ class _Cleaning:
         self.result.days.add(day)
         if self.dry_run:
             return
-        self._require_right()
+        self._require_may_remove()
         failpoint("clean.remove.before")
         self.lake.remove_object(found.key)
         failpoint("clean.remove.after")
 
-    def _require_right(self) -> None:
+    def _require_may_remove(self) -> None:
         """Check once that the credential may remove objects."""
         if self._is_allowed:
             return
-        require_right(
+        require_may_remove(
             self.lake, self.pipeline, ", or write superseded_days: null under retention of the pipeline file"
         )
         self._is_allowed = True
 
 
-def require_right(lake: Lake, pipeline: str, otherwise: str = "") -> None:
-    """Try to remove an object that does not exist: a store that forbids removal reports it before anything changes.
+def require_may_remove(lake: Lake, pipeline: str, otherwise: str = "") -> None:
+    """Check that the credential may remove objects, by removing an object that does not exist.
 
     Raises:
         AccessDenied: the credential may not remove objects; ``otherwise`` is appended to the advice in its hint.

@@ -46,7 +46,7 @@ class BackfillPlan:
 
     @property
     def hours(self) -> float:
-        """The hours for which Mixpanel's rate limit delays the backfill; the first 60 requests are not delayed."""
+        """The full hours by which Mixpanel's rate limit delays the backfill; the first 60 requests are not delayed."""
         return max(0, len(self.windows) - 1) // MOST_EXPORTS_AN_HOUR
 
 

@@ -23,12 +23,15 @@ MOST_CHANGED = 0.1
 
 @dataclass(frozen=True)
 class ComparedExport:
-    """The result of comparing a new export with earlier exports.
+    """The result of comparing a new export of a day with earlier exports of the same request.
 
-    ``same``: an earlier export with exactly the same lines. Otherwise, if few lines differ from the newest earlier
-    export that is not a delta, that export is the ``base``, with its local files at ``base_paths``, and ``difference``
-    has the positions of the differing lines. ``lines``: the ``LineSum`` of the new export, if it was computed;
-    ``sums``: the newly computed sums of earlier exports, by digest of the export.
+    Attributes:
+        same: An earlier export with exactly the same lines; None if all differ.
+        lines: The ``LineSum`` of the new export; None if it was not needed.
+        sums: The ``LineSum`` of earlier exports that were computed now, by digest of the export.
+        base: If few lines differ from the newest earlier export that is not a delta: that export.
+        base_paths: The local files of the base.
+        difference: The positions of the lines that differ from the base.
     """
 
     same: Manifest | None = None
@@ -41,12 +44,12 @@ class ComparedExport:
 
 @dataclass(frozen=True)
 class ExportComparer:
-    """Compares the new export ``raw`` with the ``earlier`` exports of the same request, newest first.
+    """Compares the new export ``raw`` of a day with the ``earlier`` exports of the same request, newest first.
 
-    The base is the newest earlier export that is not a delta. Both are read in parallel, and only lines that are not in
-    the same order in both are hashed. Without a base, or if too many lines differ, every line is hashed, but only if an
-    earlier export has the same number of lines. ``sums``: the recorded sums of lines, by digest of the export.
-    ``with_files``: only an earlier export whose files are in the lake can be the ``same`` export.
+    The newest earlier export that is not a delta (the base) and the new one are read in parallel, and only lines that
+    are not in the same order in both are hashed. Without a base, or if too many lines differ, every line is hashed, but
+    only if an earlier export has the same number of lines. ``sums``: the recorded sums of lines, by digest of the
+    export. ``with_files``: only an earlier export whose files are in the lake can be the ``same`` export.
     """
 
     workspace: Workspace
@@ -57,7 +60,7 @@ class ExportComparer:
     with_files: bool = False
 
     def compare(self) -> ComparedExport:
-        """Compare the new export with the earlier exports."""
+        """Return the earlier export with the same lines, or the difference from the base, or neither."""
         base = self._base()
         found = self._difference(base) if base is not None else ComparedExport()
         if found.same is not None or found.difference is not None:
@@ -76,7 +79,7 @@ class ExportComparer:
         return ComparedExport(lines=lines, sums=sums)
 
     def _difference(self, base: Manifest) -> ComparedExport:
-        """Compare the new export with ``base``; return an empty result if too much differs or a file is unreadable."""
+        """Compare the new export with ``base``; return an empty result if many lines differ or a file is unreadable."""
         paths = self._paths(base)
         if paths is None:
             return ComparedExport()
@@ -109,7 +112,7 @@ class ExportComparer:
     def _line_sum_of(self, earlier: Manifest) -> str | None:
         """Return the ``LineSum`` of an earlier export; None if the export is a delta or a file cannot be read.
 
-        A delta needs no sum: an equal difference from the same base gets the same digest, and so is found.
+        A delta needs no sum: an equal delta has the same digest, by which it is found.
         """
         if earlier.delta is not None or (paths := self._paths(earlier)) is None:
             return None

@@ -1,4 +1,4 @@
-"""The export request of a partition, and the exports that exist for the request, regardless of the run that sent it."""
+"""Find and publish the exports of a partition by the parameters of the request, whichever run has sent the request."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from include.steps.workspace import Workspace
 __all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 
 _SETTLED = "settled"
-"""The name of the refresh that is recorded if an export after the day had settled equals one from before."""
+"""The name of the refresh that is recorded if the export of a settled day equals an export from before it settled."""
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for this long after Mixpanel has processed it (observed; without an SLA)."""
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """The export request of a partition: the parameters in ``request`` identify its exports in the lake."""
+    """The request for the export of one partition; the parameters in ``request`` identify its exports in the lake."""
 
     workspace: Workspace
     project: Source
@@ -89,7 +89,10 @@ class ExportRequest:
         return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def refreshed_export(self, refresh: str) -> Manifest | None:
-        """Return the export that the refresh with this name selected; None if the refresh or the export does not exist."""
+        """Return the export that the refresh of this name selected; None if the export or the refresh does not exist.
+
+        A refresh is a repeated export of the day.
+        """
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
         return _existing_export(self.workspace, found["export"]) if found else None
@@ -189,7 +192,7 @@ class ExportRequest:
 def latest_export(
     workspace: Workspace, requests: Collection[str], since: datetime | None = None
 ) -> Manifest | None:
-    """Return the export that the last export or refresh for one of ``requests`` selected; None without an export.
+    """Return the current export of a day: the one that the newest export or refresh selected; None without an export.
 
     A refresh may select an older export. ``requests``: digests of export requests. ``since``: ignore exports that were
     requested before that time. Exports whose manifest, or whose base's manifest, was removed are ignored. An export
@@ -239,9 +242,9 @@ def _exported_at(refresh: JsonMapping) -> datetime:
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """Return the time such that the partition's exports contain every event that Mixpanel processed before it.
+    """Return the time up to which every event that Mixpanel processed is in an export of the partition.
 
-    None: the partition has no export.
+    Return None if the partition has no export.
     """
     # Data version 5 and older recorded the end of an export as its time.
     moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]

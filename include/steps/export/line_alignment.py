@@ -34,9 +34,10 @@ def unaligned_lines(
 
 @dataclass
 class _Window:
-    """The next complete lines of one export; ``left`` collects the lines that the other export does not have here.
+    """The next complete lines of one export that are not compared yet.
 
-    ``place``: the position of the window's first line in the export, from 0.
+    ``left``: gets the lines that have no equal line at the same place in the other export. ``place``: the position of
+    the window's first line in the export, from 0.
     """
 
     blocks: Iterator[Block]
@@ -75,7 +76,10 @@ class _Window:
 
 @dataclass
 class _Alignment:
-    """Aligns two exports; ``skipped`` counts the bytes of equal lines, ``searches`` the searches for a line."""
+    """Compares two exports line by line, and finds where they continue with equal lines after a difference.
+
+    ``skipped``: the number of bytes of equal lines. ``searches``: the number of searches for a line.
+    """
 
     ours: _Window
     theirs: _Window
@@ -119,7 +123,7 @@ class _Alignment:
         theirs.skip(size)
 
     def _skip_changed_lines(self) -> None:
-        """Pass the lines that prevent alignment to the digest writers: a changed line, added lines or removed lines."""
+        """Pass the lines before the next equal line to the digest writers: changed, added or removed lines."""
         ours, theirs = self.ours, self.theirs
         end, other_end = ours.line_end(), theirs.line_end()
         next_end, next_other_end = ours.line_end(end), theirs.line_end(other_end)

@@ -27,7 +27,7 @@ _PASS_LINES = 1_500_000
 """The number of lines of an export that are compared in one pass."""
 _READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
 _MOST_LINE_BYTES = 8 * 1024 * 1024
-"""The lines of an export whose digests are written also stay in memory, up to this total size in bytes."""
+"""Lines whose digests are written are also kept in memory while their total size, in bytes, is at most this."""
 
 
 class LineSum:
@@ -52,7 +52,7 @@ class LineSum:
 
     @property
     def text(self) -> str:
-        """Return the sum as 64 hex digits."""
+        """The sum as 64 hex digits."""
         total = sum(column << 32 * place for place, column in enumerate(reversed(self._columns)))
         return f"{total % 2**256:064x}"
 
@@ -179,7 +179,7 @@ def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
 def _compare(ours: _Part, theirs: _Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the positions of the digests that only ``ours`` has, and of those that only ``theirs`` has.
 
-    Of a digest that both have with different frequencies, return the positions of the surplus.
+    If both have a digest with different frequencies, the positions of the surplus are returned.
     """
     import numpy as np
 

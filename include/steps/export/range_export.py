@@ -32,7 +32,7 @@ class UnassignedLines(Exception):
 
 
 def require_answer_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) -> None:
-    """Raise ``WrongClock`` if Mixpanel began to send the response before ``day`` was over."""
+    """Raise ``WrongClock`` if Mixpanel began to send the response ``answer`` before ``day`` was over."""
     if isinstance(answer, ExportStream):
         require_closed_at_mixpanel(day, workspace.pipeline.mixpanel, answer.sent_at)
 

@@ -79,16 +79,16 @@ class Suppressor:
 
 @dataclass(frozen=True)
 class EventIds:
-    """Computes the ``_id``s of a day's lines by every version of the ``_id`` recipe.
+    """Computes the ``_id``s of a day's lines by every recipe.
 
-    AEP may still have the events of forgotten people under an ``_id`` of an older recipe.
+    AEP may still contain the events of forgotten people under an ``_id`` of an older recipe.
     """
 
     event_parsers: Sequence[EventParser]
 
     @classmethod
     def of(cls, workspace: Workspace, project_id: int) -> EventIds:
-        """Return a computer of ids for the workspace's day and a Mixpanel project."""
+        """Return an instance for the workspace's day and a Mixpanel project."""
         source = workspace.pipeline.mixpanel
         return cls(
             [

@@ -1,4 +1,8 @@
-"""Export the days of a backfill in windows: one request for several consecutive days that have no export yet."""
+"""Export the days of a backfill in windows: one request for several consecutive days that have no export yet.
+
+The calendar is divided into cells of ``backfill_window_days`` days. A window lies within one cell, and a lease in the
+lake lets one run at a time export days of a cell.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 _DEFERRAL_SECONDS = 30.0
-_OF_EVERY_DAY = (
+_DAY_INDEPENDENT_ERRORS = (
     AccessDenied,
     AddressRefused,
     ConfigError,
@@ -50,7 +54,7 @@ _OF_EVERY_DAY = (
 
 @dataclass(frozen=True)
 class FetchAhead:
-    """Settings with which the export of one day may also export other days of a backfill.
+    """Allows the export of one day to export other days of a backfill with the same request.
 
     ``run`` identifies the run: a retry of the same run continues the lease that an earlier try claimed. ``within``: the
     days that the caller is going to load; None if the caller loads all days of the pipeline.
@@ -76,7 +80,7 @@ class FetchAhead:
         return windows.export(mixpanel)
 
     def release(self, request: ExportRequest) -> None:
-        """End the lease that an earlier try of this run still holds.
+        """End the lease on the calendar that an earlier try of this run still holds.
 
         Such a lease exists if the process ended after it published the day of ``request``, but before it published the
         other days of the window.
@@ -130,10 +134,14 @@ class _Windows:
         return WindowLease(place.lake, place.pipeline.name, cell, place.clock)
 
     def _wait_for_others(self, lease: WindowLease) -> LeaseRecord:
-        """Wait until no other run holds the lease; return the newest record of the lease."""
+        """Wait until no other run holds the lease; return the newest record of the lease.
+
+        Raises:
+            Throttled: another run still holds the lease after ten seconds.
+        """
         clock = self.request.workspace.clock
         deadline = clock.seconds() + _PATIENCE_SECONDS
-        while (newest := lease.newest()).keeps_out(self.ahead.run, clock.seconds()):
+        while (newest := lease.newest()).is_held_by_another(self.ahead.run, clock.seconds()):
             if clock.seconds() >= deadline:
                 raise Throttled(
                     f"Another run exports days from {lease.cell.first} to {lease.cell.last} with one request now.",
@@ -180,7 +188,7 @@ class _Windows:
         )
 
     def _known_bytes(self, record: LeaseRecord) -> Mapping[date, int]:
-        """Return the compressed bytes of exported days of this calendar cell; without such days, those of adjacent cells."""
+        """Return the compressed bytes of exported days of this calendar cell, or else of the adjacent cells."""
         if record.bytes_of:
             return record.bytes_of
         step = timedelta(days=self.size)
@@ -214,7 +222,7 @@ class _Windows:
             if isinstance(error, TruncatedExport):
                 raise
         except (UnassignedLines, Terminal) as error:
-            if isinstance(error, _OF_EVERY_DAY) and not isinstance(error, HistoryExceeded):
+            if isinstance(error, _DAY_INDEPENDENT_ERRORS) and not isinstance(error, HistoryExceeded):
                 raise
             # An error of one day must not block the other days: exported alone, each day raises only its own error.
             most_days = 1

@@ -41,7 +41,7 @@ class LeaseRecord:
     most_days: int = 0
     bytes_of: Mapping[date, int] = field(default_factory=dict)
 
-    def keeps_out(self, run: str, now: float) -> bool:
+    def is_held_by_another(self, run: str, now: float) -> bool:
         """Return whether a run other than ``run`` holds the lease at ``now`` (epoch seconds).
 
         A retry of a killed task continues the claim of its run. A claim that ends later than any lease can last comes
@@ -68,7 +68,7 @@ class LeaseRecord:
 
 @dataclass(frozen=True)
 class WindowLease:
-    """The lease for one calendar cell of a pipeline."""
+    """The lease for one calendar cell of a pipeline: the run that holds it may export days of the cell."""
 
     lake: Lake
     pipeline: str
@@ -76,7 +76,10 @@ class WindowLease:
     clock: Clock
 
     def newest(self) -> LeaseRecord:
-        """Return the newest record, or an ended claim with number 0 if none exists; needs one listing and one read."""
+        """Return the newest record of the lease; without a record, an ended claim with number 0.
+
+        It needs one listing of the lake and one read.
+        """
         numbers = [int(found[1]) for key in self.lake.keys(self._folder) if (found := _NUMBERED.search(key))]
         number = max(numbers, default=0)
         return LeaseRecord.of_json(number, read_index(self.lake, self._key(number)) if number else None)
@@ -104,7 +107,7 @@ class WindowLease:
 
 @dataclass
 class HeldLease:
-    """A claim of this process. Only this process writes ``record``, so no conditional replacement is needed."""
+    """The lease while this process holds it; no other process writes ``record``, so it is simply replaced."""
 
     lease: WindowLease
     record: LeaseRecord

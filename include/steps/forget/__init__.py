@@ -1,4 +1,4 @@
-"""Forget: removes a person's rows from the lake, and puts their ids on the suppression list."""
+"""Remove people's rows from the lake, and put their ids on a suppression list, which every later export applies."""
 
 from include.steps.forget.people import GivenIds, Person
 from include.steps.forget.run import ForgetPlan, Forgetting, Forgotten

@@ -1,4 +1,4 @@
-"""Removes the rows of forgotten people from one day: publishes rewritten files first, and removes the old ones last."""
+"""Remove the rows of forgotten people from one day: publish files without these rows, then remove the old files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from include.steps.export.export_delta import read_day
 from include.steps.export.export_request import latest_export
 from include.steps.export.suppress import EventIds
 from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
-from include.steps.forget.search import DERIVED, FoundDay
+from include.steps.forget.search import STEPS_AFTER_EXPORT, FoundDay
 from include.steps.history.day_states import progress_of
 from include.steps.rewritten import INSTEAD_OF
 from include.steps.workspace import FORGOTTEN, Workspace
@@ -32,7 +32,10 @@ VERSION = 1
 
 @dataclass
 class DayForgetter:
-    """Removes the people's rows of one day. It can be interrupted at any point and repeated."""
+    """Removes the rows of forgotten people from one day. It can be interrupted at any point and repeated.
+
+    ``found``: the files with their rows. ``matcher``, ``quarantine``: decide which lines and records belong to them.
+    """
 
     found: FoundDay
     reader: ContentsReader
@@ -41,19 +44,19 @@ class DayForgetter:
     quarantine: QuarantineMatcher
     clock: Clock
     removed: Counter[str] = field(default_factory=Counter)
-    """The removed objects, by kind."""
+    """The number of removed objects by kind: ``files``, ``quarantine`` and ``reports``."""
 
     @property
     def workspace(self) -> Workspace:
-        """The day as steps see it."""
+        """The workspace of the day, with which the functions of the steps read it."""
         stored = self.found.stored
         return Workspace(stored.lake, stored.pipeline, stored.partition, self.clock)
 
-    def require_quiet(self) -> None:
-        """Refuse a day that another run is loading.
+    def require_not_loading(self) -> None:
+        """Check that no other run is loading the day.
 
         Raises:
-            Conflict: naming the run.
+            Conflict: a run is loading it, or was interrupted; the message names the run.
         """
         stored = self.found.stored
         for records in self.reader.read(stored.day, stored.listing).ledgers:
@@ -66,30 +69,32 @@ class DayForgetter:
                 )
 
     def forget(self) -> Counter[str]:
-        """Rewrite the day; return how many objects were removed, by kind."""
-        self.require_quiet()
+        """Remove the people's rows from the day; return the number of removed objects by kind."""
+        self.require_not_loading()
         with self.workspace.scratch() as scratch:
             self._record_ids(scratch)
-            ended = self._exports_to_end()
-            for export in self._to_rewrite(ended):
+            to_remove = self._exports_to_remove()
+            for export in self._exports_to_rewrite(to_remove):
                 self._rewrite(export, scratch)
             for key in self.found.quarantine:
                 rewrite_quarantine(
                     self.workspace.lake, self.workspace.partition, key, self.quarantine, scratch
                 )
-        # Twice: a step that started before the exports were ended may have published its output in between. A step that
-        # publishes later finds that its input was ended (``Workspace.publish``).
+        # Twice: a step that started before the removal of the exports was recorded may have published its output in
+        # between. A step that publishes later finds that its input is removed (``Workspace.publish``).
         for _ in range(2):
             contents = self._contents()
-            self._record_removal(each for each in contents.outputs if each.step in DERIVED and each.files)
             self._record_removal(
-                each for each in contents.outputs if each.digest in ended and each.step == "export"
+                each for each in contents.outputs if each.step in STEPS_AFTER_EXPORT and each.files
             )
-        self._remove_files(contents, ended)
+            self._record_removal(
+                each for each in contents.outputs if each.digest in to_remove and each.step == "export"
+            )
+        self._remove_files(contents, to_remove)
         return self.removed
 
     def _record_ids(self, scratch: Path) -> None:
-        """Store the people's ``_id``s in the lake: AEP may still hold them."""
+        """Store the ``_id``s of the people's events in the lake, because AEP may still have their rows."""
         workspace = self.workspace
         ids_of, ids = EventIds.of(workspace, self.project_id), set[str]()
         for key in self.found.raw:
@@ -98,8 +103,8 @@ class DayForgetter:
                     ids |= ids_of(line)
         record_forgotten_ids(workspace.lake, self.project_id, workspace.partition.day, ids)
 
-    def _exports_to_end(self) -> set[str]:
-        """Return the exports with rows of the people, and those that are based on one of them."""
+    def _exports_to_remove(self) -> set[str]:
+        """Return the digests of the exports that contain rows of the people, and of deltas that are based on them."""
         outputs = [each for each in self._contents().outputs if each.step == "export"]
         found = {each.digest for each in outputs if any(file.key in self.found.raw for file in each.files)}
         based = {
@@ -109,11 +114,14 @@ class DayForgetter:
         }
         return found | based
 
-    def _to_rewrite(self, ended: set[str]) -> list[Manifest]:
-        """Return the newest removed export of each request: the others are superseded and not read any more."""
+    def _exports_to_rewrite(self, to_remove: set[str]) -> list[Manifest]:
+        """Return one export for each request: the one that a run would use.
+
+        The others are superseded and are not read any more. ``to_remove``: the digests of the exports to choose from.
+        """
         by_request: defaultdict[str, list[Manifest]] = defaultdict(list)
         for each in self._contents().outputs:
-            export = each.manifest if each.step == "export" and each.digest in ended else None
+            export = each.manifest if each.step == "export" and each.digest in to_remove else None
             if export is not None and self.workspace.has_files(export):
                 by_request[export.inputs["request"]].append(export)
         chosen = []
@@ -125,7 +133,10 @@ class DayForgetter:
         return chosen
 
     def _rewrite(self, export: Manifest, scratch: Path) -> None:
-        """Publish an export again without the people's lines, with the same time, so that its outputs stay the same."""
+        """Publish a copy of an export without the people's lines.
+
+        The copy has the same time, so that a mapping that depends on it gives the same rows.
+        """
         workspace, folder = self.workspace, scratch / f"of-{export.digest}"
         folder.mkdir()
         lines = (line for line in read_day(workspace, export, folder) if not self.matcher.matches(line))
@@ -149,7 +160,7 @@ class DayForgetter:
         publish(workspace.lake, workspace.partition, manifest)
 
     def _record_removal(self, outputs: Iterable[StoredOutput]) -> None:
-        """Record that the files of outputs will be removed; steps create them again from the rewritten exports."""
+        """Record that the files of outputs will be removed; later steps create them from the rewritten exports."""
         at = self.clock.now().isoformat(timespec="seconds")
         for output in outputs:
             if output.removed_at is not None or output.manifest is None:
@@ -160,9 +171,12 @@ class DayForgetter:
             create_record(self.workspace.lake, key, json.dumps(body).encode())
             failpoint("forget.end.after")
 
-    def _remove_files(self, contents: DayContents, ended: set[str]) -> None:
-        """Remove what held the people's rows; raw events last, because they show which days remain to be processed."""
-        for step in DERIVED:
+    def _remove_files(self, contents: DayContents, to_remove: set[str]) -> None:
+        """Remove all files that contained rows of the people, exports last.
+
+        After an interruption, the remaining exports show which days have to be processed again.
+        """
+        for step in STEPS_AFTER_EXPORT:
             self._remove(
                 "files", (file for each in contents.outputs if each.step == step for file in each.files)
             )
@@ -176,7 +190,7 @@ class DayForgetter:
                 for each in contents.outputs
                 if each.step == "export"
                 for file in each.files
-                if file.key in self.found.raw or each.digest in ended
+                if file.key in self.found.raw or each.digest in to_remove
             ),
         )
 
@@ -187,7 +201,7 @@ class DayForgetter:
             self.removed[kind] += 1
 
     def _contents(self) -> DayContents:
-        """Return the day as the lake holds it now."""
+        """Return what the lake contains of the day now."""
         stored = self.found.stored
         listing = list_days(stored.lake, stored.pipeline.name, stored.day).get(stored.day)
         return self.reader.read(stored.day, listing) if listing is not None else DayContents()

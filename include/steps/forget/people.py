@@ -1,4 +1,4 @@
-"""Find the ids of a person: the given ids, and the ids that raw events contain together with them."""
+"""Find all ids of a person: the given ids, and the ids that raw events connect with them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from include.errors import ConfigError
 from include.xdm.events.person_ids import PersonIdReader, PersonIds
 
 MOST_ADDED = 1000
-"""One person does not have more ids than this: most likely a value that many people share connects them."""
+"""The usual maximum of ids that are added; if there are more, a value that many people share probably connects them."""
 
 
 @dataclass(frozen=True)
 class GivenIds:
-    """The ids that the caller gave. ``distinct``: ids of users or of devices."""
+    """The ids that the caller gave.
+
+    ``users``, ``devices``: the ids of users and of devices. ``distinct``: ids that may be of a user or of a device.
+    """
 
     distinct: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
@@ -25,7 +28,7 @@ class GivenIds:
         return bool(self.distinct or self.users or self.devices)
 
     def cleaned(self, reader: PersonIdReader) -> GivenIds:
-        """Return the ids as events are read: without surrounding white space and without ``$device:``.
+        """Return the ids in the form that is read from events: without surrounding white space or ``$device:``.
 
         Raises:
             ConfigError: an id is a placeholder, which many people share; its value is not in the message.
@@ -42,11 +45,14 @@ class GivenIds:
 
 @dataclass
 class Person:
-    """The ids of the people to forget.
+    """All ids of the people to forget.
 
-    ``given``: the number of given ids. ``shared``: the devices of these people that other people also use.
-
-    A shared device is in ``devices`` only if it was given, and no id was added because of it.
+    Attributes:
+        users: The ids of users.
+        devices: The ids of devices whose events are removed.
+        given: The number of ids that the caller gave.
+        shared: The devices that other people use, too. Such a device is in ``devices`` only if the caller gave it, and
+            no id was added because of it.
     """
 
     users: set[str]
@@ -56,7 +62,7 @@ class Person:
 
     @classmethod
     def of(cls, given: GivenIds) -> Person:
-        """Return the given ids without any others."""
+        """Return a person with the given ids only."""
         count = len(given.distinct | given.users | given.devices)
         return cls(set(given.distinct | given.users), set(given.distinct | given.devices), count)
 
@@ -69,12 +75,12 @@ class Person:
 def find_person(
     given: GivenIds, lines: Callable[[], Iterable[bytes]], reader: PersonIdReader, most: int = MOST_ADDED
 ) -> Person:
-    """Add the ids that events show together with the given ones, until no further ones appear.
+    """Return the given ids and all ids that events connect with them.
 
-    These are added: user ids in one event with a user id of the person, as a merge leaves them; devices of such events,
-    unless a user id of another person is seen on them; the user of a given device, if there is only one. ``lines``:
-    reads all raw events from the start; it is called once for each step of the search, so that memory does not grow
-    with the lake.
+    These ids are added: user ids in one event with a user id of the person, as a merge leaves them; devices of such
+    events, unless an event on the device has a user id of another person; the user of a given device, if there is only
+    one. This is repeated until no id is added. ``lines``: a function that reads all raw events; it is called for each
+    repetition, so that memory does not grow with the lake.
 
     Raises:
         ConfigError: more than ``most`` ids would be added.
@@ -98,7 +104,10 @@ def _read(lines: Iterable[bytes], reader: PersonIdReader) -> Iterator[PersonIds]
 
 
 class _Search:
-    """The state of a search. ``candidates``: devices of the person whose users are counted in the next pass."""
+    """The state of ``find_person``, which reads all events in several passes.
+
+    ``_candidates``: the devices of the person whose users are counted in the next pass.
+    """
 
     def __init__(self, person: Person, given_devices: frozenset[str]) -> None:
         self.person = person
@@ -114,7 +123,7 @@ class _Search:
         self._watched = self._candidates | self._given_devices
 
     def add_event_ids(self, ids: PersonIds) -> None:
-        """Process the ids of an event."""
+        """Compare the ids of one event with those of the person."""
         for device in (ids.devices | ids.users) & self._watched:
             self._owners[device] |= ids.users - {device}
         if not self.person.users.isdisjoint(ids.users):
@@ -122,7 +131,7 @@ class _Search:
             self._devices |= ids.devices
 
     def conclude(self) -> None:
-        """Add what the pass has shown, and start the next one."""
+        """Add the ids that the pass has connected with the person, and start the next pass."""
         person = self.person
         before = (len(person.users), len(person.devices), len(self._candidates))
         person.users |= self._users

@@ -1,4 +1,4 @@
-"""Removes the rows of forgotten people from quarantine: the remaining rows are written to a file with another name."""
+"""Remove the rows of forgotten people from quarantine: write the other records to a file with another name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ from include.xdm.events.person_ids import PersonMatcher
 
 
 class QuarantineMatcher:
-    """Decides whether a quarantined record belongs to forgotten people. ``user_namespaces``: those of user ids."""
+    """Decides whether a quarantine record belongs to forgotten people.
+
+    ``user_namespaces``: the identity namespaces of user ids in mapped rows.
+    """
 
     def __init__(self, matcher: PersonMatcher, user_namespaces: Iterable[str]) -> None:
         self._matcher, self._user_namespaces = matcher, frozenset(user_namespaces)
 
     def matches(self, record: bytes) -> bool:
-        """Return whether a record holds an event of the people, or contains one of their user ids anywhere."""
+        """Return whether a record is an event of the people, or is a mapped row that contains one of their user ids."""
         try:
             found = json.loads(record)
         except ValueError:
@@ -34,10 +37,13 @@ class QuarantineMatcher:
             return self._matcher.matches(found["raw"].encode("utf-8", "surrogatepass"))
         if "raw_base64" in found:
             return self._matcher.matches(base64.b64decode(found["raw_base64"]))
-        return self._names(found)
+        return self._belongs_to_people(found)
 
-    def _names(self, record: JsonMapping) -> bool:
-        """Return whether a mapped row names one of the people. A shared device does not identify them."""
+    def _belongs_to_people(self, record: JsonMapping) -> bool:
+        """Return whether a mapped row belongs to the people.
+
+        It contains one of their user ids, or one of their devices and no user id of another person.
+        """
         reader, matcher = self._matcher.reader, self._matcher
         values = [text for text in map(reader.clean, _texts(record)) if text]
         if any(map(matcher.is_user, values)):
@@ -53,7 +59,7 @@ class QuarantineMatcher:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield every text of a JSON value, including JSON inside a text, such as unmapped properties."""
+    """Yield every text and integer of a JSON value, also of JSON inside a text, such as the unmapped properties."""
     if isinstance(value, dict):
         for each in value.values():
             yield from _texts(each)
@@ -72,7 +78,7 @@ def _texts(value: object) -> Iterator[str]:
 def rewrite_quarantine(
     lake: Lake, partition: PartitionKey, key: str, matcher: QuarantineMatcher, scratch: Path
 ) -> None:
-    """Publish the remaining records of a file under a name derived from them; the original file is not removed yet."""
+    """Publish the records of other people in a quarantine file under a new name; the original file is not removed."""
     lake.download(key, scratch / "quarantine.jsonl.gz")
     target, rows = scratch / "quarantine-kept.jsonl.gz", 0
     with gzip_writer(target, append=False) as file:
@@ -87,10 +93,10 @@ def rewrite_quarantine(
 
 
 def stored_lines(lake: Lake, key: str, scratch: Path) -> Iterator[bytes]:
-    """Yield the lines of a gzipped object.
+    """Yield the lines of a gzip file in the lake.
 
     Raises:
-        BadManifest: it cannot be read to its end, so that the owners of its events are unknown.
+        BadManifest: the file cannot be read to its end, so that the owners of its events are unknown.
     """
     path = scratch / "stored.gz"
     lake.download(key, path)

@@ -1,4 +1,4 @@
-"""The work outside the lake that remains after a person was forgotten. No sentence contains an id."""
+"""List the work outside the lake that remains after a person was forgotten. No sentence contains an id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GRACE_HOURS = 18
 
 
 def remaining_work(forgetting: Forgetting, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
-    """Yield where work remains, and what it is.
+    """Yield the remaining work as pairs: the system where it has to be done, and a sentence that describes it.
 
     Source for AEP and Mixpanel: EP:hygiene/api/workorder.md, EP:privacy-service/api/privacy-jobs.md,
     MD:reference/gdpr-api.mdx.

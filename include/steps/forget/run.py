@@ -1,7 +1,7 @@
-"""Forgets people: the plan, and its execution. It can be interrupted at any point and repeated at any time.
+"""Forget people: make the plan, and execute it. Can be interrupted at any point and repeated at any time.
 
-The suppression list is written before anything is changed. From then on it records whom to forget: a run after one that
-was killed finds all ids there, including those that were read from rows that have been removed.
+The ids are put on the suppression list before anything is removed. If a run is killed, the next run finds all ids in
+that list, also those that were read from rows that are removed by now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.lake.suppression import Suppression, read_suppression, suppress
 from include.steps.clean.contents import ContentsReader
-from include.steps.clean.run import require_right
+from include.steps.clean.run import require_may_remove
 from include.steps.forget.day import DayForgetter
 from include.steps.forget.people import MOST_ADDED, GivenIds, Person, find_person
 from include.steps.forget.quarantine import QuarantineMatcher
@@ -41,9 +41,14 @@ _USER_PROPERTIES = ("$user_id", "distinct_id")
 
 @dataclass
 class ForgetPlan:
-    """Whom to forget, and where the lake holds their rows. ``days``: the affected days.
+    """The people to forget, and the days on which the lake contains their rows.
 
-    ``searched``: days whose raw events were read; ``without_raw``: days without an export in the lake.
+    Attributes:
+        person: The ids that were given or found.
+        known: The people who are already on the suppression list.
+        days: The days with rows to remove.
+        searched: The number of days whose raw events were read.
+        without_raw: The number of days without an export in the lake.
     """
 
     person: Person
@@ -54,8 +59,8 @@ class ForgetPlan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return the numbers for a summary."""
-        derived = [file for each in self.days for file in each.stored.derived]
+        """The counts by name, for summaries and ``--json``."""
+        row_files = [file for each in self.days for file in each.stored.row_files]
         return {
             "ids_given": self.person.given,
             "ids_added": self.person.added,
@@ -65,7 +70,7 @@ class ForgetPlan:
             "days": len(self.days),
             "rows": sum(each.raw.total() for each in self.days),
             "quarantined_rows": sum(each.quarantine.total() for each in self.days),
-            "mapped_files": len(derived),
+            "mapped_files": len(row_files),
             "reports": sum(len(each.reports) for each in self.days),
             "mentions": sum(each.mentions for each in self.days),
         }
@@ -73,7 +78,10 @@ class ForgetPlan:
 
 @dataclass
 class Forgotten:
-    """The result. ``removed``: objects by kind; ``number``: the newest record of the suppression list."""
+    """The result of an executed plan. ``removed``: the number of removed objects by kind.
+
+    ``number``: the number of the newest record of the suppression list.
+    """
 
     plan: ForgetPlan
     number: int
@@ -81,7 +89,7 @@ class Forgotten:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return the numbers for a summary."""
+        """The counts by name, for summaries and ``--json``."""
         removed = {f"removed_{kind}": self.removed[kind] for kind in ("files", "quarantine", "reports")}
         return {**self.plan.counts, **removed}
 
@@ -96,7 +104,9 @@ class Forgetting:
     clock: Clock = SYSTEM_CLOCK
 
     def plan(self, given: GivenIds, *, expand: bool = True, most_added: int = MOST_ADDED) -> ForgetPlan:
-        """Find the people's ids and rows without changing anything. Without given ids, use those of the suppression list.
+        """Find the people's ids and rows, without changing anything; without given ids, those of the suppression list.
+
+        ``expand``: also search for ids that events connect with the given ones, at most ``most_added``.
 
         Raises:
             ConfigError: no id is given and the list is empty; an id is a placeholder; too many ids are connected.
@@ -133,9 +143,9 @@ class Forgetting:
             Conflict: a run is loading one of the days, or the list was changed at the same time.
         """
         self.lake.check_writable()
-        require_right(self.lake, self.pipeline.name)
+        require_may_remove(self.lake, self.pipeline.name)
         for day in self._forgetters(plan):
-            day.require_quiet()
+            day.require_not_loading()
         at = self.clock.now().isoformat(timespec="seconds")
         person = plan.person
         listed = suppress(self.lake, self.project_id, person.users, person.devices, at=at, by=by)
@@ -159,7 +169,7 @@ class Forgetting:
         return Searcher(matcher, quarantine, mention_pattern(person.users | person.devices), scratch)
 
     def _matcher(self, person: Person, known: Suppression) -> PersonMatcher:
-        """Return a matcher of the person and of everyone on the list: an earlier run may have been interrupted."""
+        """Return a matcher for the person and all people on the list: an earlier run may have been interrupted."""
         return PersonMatcher(
             self._reader,
             lambda value: value in person.users or known.is_user(value),
@@ -182,14 +192,14 @@ class Forgetting:
 
 
 def day_summary(found: FoundDay) -> JsonObject:
-    """Return the numbers of the people's rows in a day, as JSON."""
+    """Return the counts of a day's rows to remove, as JSON."""
     stored: StoredDay = found.stored
     return {
         "pipeline": stored.pipeline.name,
         "day": stored.day.isoformat(),
         "rows": found.raw.total(),
         "quarantined_rows": found.quarantine.total(),
-        "mapped_files": len(stored.derived),
+        "mapped_files": len(stored.row_files),
         "reports": len(found.reports),
         "unsearchable": found.is_unsearchable,
     }

@@ -1,4 +1,7 @@
-"""Finds the rows of people to forget in the lake: reads raw events and quarantine; exports show the derived rows."""
+"""Find the rows of people in the lake: in raw events, in quarantine and in reports.
+
+Mapped, valid and staged rows are not searched: they are created again from the exports.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
 from include.xdm.events.person_ids import PersonMatcher
 
-DERIVED: tuple[StepName, ...] = ("stage", "validate", "validate_shard", "transform")
-"""Steps whose rows can be created again from an export, later ones first."""
+STEPS_AFTER_EXPORT: tuple[StepName, ...] = ("stage", "validate", "validate_shard", "transform")
+"""The steps whose outputs are computed from an export, and so can be created again; later steps first."""
 
 
 @dataclass(frozen=True)
 class StoredDay:
-    """A day of a pipeline in the lake. ``pipeline``: the settings, under the name of the pipeline that wrote it."""
+    """A day of a pipeline in the lake.
+
+    ``pipeline``: the settings of the pipeline of the command, with the name of the pipeline that wrote the day.
+    """
 
     lake: Lake
     pipeline: Pipeline
@@ -34,27 +40,27 @@ class StoredDay:
 
     @property
     def partition(self) -> PartitionKey:
-        """Return the key of the day's partition."""
+        """The key of the day's partition."""
         return PartitionKey(self.pipeline.name, self.day)
 
     @property
     def raw(self) -> list[LakeObject]:
-        """Return the files of exports, including those of crashed runs."""
+        """The files of exports, including those of crashed runs."""
         return [file for key, files in self.listing.files.items() if key[0] == "export" for file in files]
 
     @property
-    def derived(self) -> list[LakeObject]:
-        """Return the files of mapped, valid and staged rows."""
+    def row_files(self) -> list[LakeObject]:
+        """The files of mapped, valid and staged rows."""
         return [file for key, files in self.listing.files.items() if key[0] != "export" for file in files]
 
     def manifest(self, key: OutputKey) -> Manifest | None:
-        """Return the manifest of an output."""
+        """Return the manifest of an output; None if the output has no manifest."""
         if key not in self.listing.manifests:
             return None
         return load(self.lake, self.partition.manifest(*key))
 
     def has_unsearchable_rows(self) -> bool:
-        """Return whether rows without an export are in the lake: their owners are unknown unless all are read."""
+        """Return whether the lake has rows whose export is missing, so that nothing shows whose rows they are."""
         return any(not self._is_searched(key) for key, files in self.listing.files.items() if files)
 
     def _is_searched(self, key: OutputKey) -> bool:
@@ -70,7 +76,7 @@ class StoredDay:
         return manifest is not None and self._has_rows(manifest)
 
     def _has_rows(self, export: Manifest) -> bool:
-        """Return whether the files of an export and those of its base are in the lake."""
+        """Return whether all files of an export and of its base are in the lake."""
         there = {file.key for file in self.raw}
         base = self.manifest(("export", export.delta.base)) if export.delta else None
         keys = export.keys | (base.keys if base else set())
@@ -82,10 +88,15 @@ class StoredDay:
 
 @dataclass
 class FoundDay:
-    """The rows of forgotten people that a day contains.
+    """The rows of forgotten people on one day.
 
-    ``raw``, ``quarantine``: the number of rows by key of the file. ``mentions``: the number of events of other people
-    that contain one of the ids.
+    Attributes:
+        stored: The day.
+        raw: The number of their lines in each file of an export, by key.
+        quarantine: The number of their records in each quarantine file, by key.
+        reports: The reports that may contain their values.
+        is_unsearchable: Whether the day has rows without an export, which have to be removed.
+        mentions: The number of events of other people that contain one of the ids.
     """
 
     stored: StoredDay
@@ -97,12 +108,15 @@ class FoundDay:
 
     @property
     def is_affected(self) -> bool:
-        """Return whether the day contains rows that have to be removed."""
+        """Whether files of the day have to be removed or rewritten."""
         return bool(self.raw or self.quarantine or self.reports or self.is_unsearchable)
 
 
 def stored_days(lake: Lake, pipeline: Pipeline, *, all_pipelines: bool = True) -> Iterator[StoredDay]:
-    """Yield every day of every pipeline in the lake; of other pipelines only the names are known."""
+    """Yield every day of every pipeline in the lake.
+
+    Other pipelines get the settings of ``pipeline``, because only their names are in the lake.
+    """
     names = [each for each in lake.folders("") if re.fullmatch(PIPELINE, each)]
     for name in names if all_pipelines else [pipeline.name]:
         named = pipeline if name == pipeline.name else pipeline.model_copy(update={"name": name})
@@ -111,7 +125,7 @@ def stored_days(lake: Lake, pipeline: Pipeline, *, all_pipelines: bool = True) -
 
 
 def is_of_project(stored: StoredDay, project_id: int) -> bool:
-    """Return whether a day may hold events of a Mixpanel project; true if no manifest names the project."""
+    """Return whether a day may contain events of a Mixpanel project: no manifest names another project only."""
     found = [stored.manifest(key) for key in sorted(stored.listing.manifests) if key[0] == "export"]
     projects = {int(each.details.get("project_id", project_id)) for each in found if each is not None}
     return not projects or project_id in projects
@@ -119,7 +133,7 @@ def is_of_project(stored: StoredDay, project_id: int) -> bool:
 
 @dataclass(frozen=True)
 class Searcher:
-    """Searches days. ``texts``: the given and found ids, to count events of others that mention them."""
+    """Searches days for the rows of people. ``mentions``: matches their ids in events of other people."""
 
     matcher: PersonMatcher
     quarantine: QuarantineMatcher
@@ -127,7 +141,7 @@ class Searcher:
     scratch: Path
 
     def search(self, stored: StoredDay) -> FoundDay:
-        """Read the raw events, quarantine and reports of a day."""
+        """Search the raw events, the quarantine and the reports of a day."""
         found = FoundDay(stored, is_unsearchable=stored.has_unsearchable_rows())
         for file in stored.raw:
             for line in stored_lines(stored.lake, file.key, self.scratch):
@@ -152,14 +166,14 @@ class Searcher:
 
 
 def raw_lines(days: Iterable[StoredDay], scratch: Path) -> Iterator[bytes]:
-    """Yield the lines of all exports of some days."""
+    """Yield the lines of all exports of several days."""
     for stored in days:
         for file in stored.raw:
             yield from stored_lines(stored.lake, file.key, scratch)
 
 
 def mention_pattern(ids: Iterable[str]) -> re.Pattern[bytes] | None:
-    """Return an expression for JSON texts that equal one of the ids; None without ids."""
+    """Return a regular expression that matches the ids as JSON strings; None without ids."""
     found = [re.escape(each.encode("utf-8", "surrogatepass")) for each in sorted(ids)]
     return re.compile(b'"(?:%s)"' % b"|".join(found)) if found else None
 

@@ -1,1 +1,1 @@
-"""What was loaded from one source into one target: the ledger of each day, and the ids of each load."""
+"""Read the history of a dataset: the ledger of each day, and the ``_id``s of each load."""

@@ -1,7 +1,7 @@
-"""The state of every day of a history, from its ledgers. One listing is needed, and only changed ledgers are read.
+"""Read the state of every day of a history from its ledgers, with one listing and only the ledgers that have changed.
 
-The index is a file that can be created again at any time. Records never change, so the index is valid for a day whose
-newest record has the number in the index.
+The states are stored in the history's ``index.json``, which can be created again at any time. Records of a ledger never
+change, so the stored state of a day is valid as long as the day's newest record has the number in the index.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ Progress = Literal["none", "waiting", "failed", "empty", "unreadable"]
 
 
 class Load(msgspec.Struct, frozen=True):
-    """A batch that the ledger lists as active. ``made_of``: the digests of ``provenance.made_of``."""
+    """A load of a day whose batch is active, according to the ledger.
+
+    ``made_of``: digests of the filter, mapping, schema and time convention (``provenance.made_of``).
+    """
 
     batch: str
     rows: int
@@ -32,7 +35,11 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class DayState(msgspec.Struct, frozen=True):
-    """The state of a day by its ledger: its newest record, the active loads, and what started after them."""
+    """The state of a day according to its ledger.
+
+    ``number``, ``at``: number and time of the newest record. ``loads``: the active loads. ``progress``: the state of a
+    newer load, which is not active. ``trouble``: the error, if the ledger is unreadable.
+    """
 
     number: int
     at: str
@@ -42,9 +49,9 @@ class DayState(msgspec.Struct, frozen=True):
     ``unreadable``: ``trouble`` names the record of the ledger that cannot be read."""
     trouble: str = ""
     quarantined: int = 0
-    """For a day without valid events: how many are in quarantine."""
+    """The number of quarantined events, for a day without a valid event; 0 for other days."""
     refused: int = 0
-    """Rows that AEP has refused: in quarantine, and in no active batch."""
+    """The number of rows that AEP refused and that are in no active batch; they are in quarantine."""
 
 
 class _Index(msgspec.Struct):
@@ -82,7 +89,7 @@ def _read_state(history: History, day: date, number: int) -> DayState:
 
 
 def state_of(records: list[LedgerRecord]) -> DayState:
-    """Return the state of a day from the records of its ledger, of which there is at least one."""
+    """Return the state of a day from the records of its ledger; there must be at least one record."""
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in active_records(records)]
     quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0
@@ -93,7 +100,7 @@ def state_of(records: list[LedgerRecord]) -> DayState:
 
 
 def progress_of(records: list[LedgerRecord]) -> Progress:
-    """Return how far a load has come that was started after the active loads and is not active: a word, or ``none``."""
+    """Return the state of the newest load if it is not active (``waiting``, ``failed``, ``empty``), else ``none``."""
     last, flying = records[-1], in_flight(records)
     if last.kind == "claimed" or (flying is not None and flying.kind in ("created", "completing")):
         return "waiting"
@@ -103,7 +110,7 @@ def progress_of(records: list[LedgerRecord]) -> Progress:
 
 
 def _decode_index(body: bytes | None) -> _Index:
-    """Return the stored index; an empty one if it is missing or unreadable, so that every ledger is read."""
+    """Parse the stored states; return none if they are missing or unreadable, so that every ledger is read."""
     try:
         index = msgspec.json.decode(body or b"{}", type=_Index)
     except msgspec.MsgspecError:

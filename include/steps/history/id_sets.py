@@ -1,7 +1,8 @@
-"""The ``_id``s of a load in a separate Parquet file: the only row data that a finished day still needs.
+"""Write and read the file with the ``_id``s of a load: the only row data of a loaded day that later runs need.
 
-Columns: ``_id`` (text) and ``digest`` (64-bit integer: of the event as Mixpanel held it, NULL where that is unknown),
-in any order. A load of data version 5 or older has none; its ids are read from the staged files.
+It is a Parquet file with the columns ``_id`` (text) and ``digest`` (64-bit integer: a digest of the event's content,
+NULL if unknown), in any order. A load of data version 5 or older has no such file; its ids are read from its staged
+files.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def write_ids(
     digest: str,
     scratch: Path,
 ) -> LakeFile:
-    """Publish the ``_id`` and ``digest`` that a DuckDB query returns, as the ids of the load ``digest``."""
+    """Publish the result of a DuckDB query (columns ``_id`` and ``digest``) as the id file of the load ``digest``."""
     path = scratch / "ids.parquet"
     target = str(path).replace("'", "''")
     db.execute(f"COPY ({query} ORDER BY _id) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
@@ -45,9 +46,9 @@ def write_ids(
 def copy_ids(
     listed: LakeFile, mapped: Manifest, history: History, workspace: Workspace, digest: str, scratch: Path
 ) -> LakeFile:
-    """Publish the list of the day's mapped events as the ids of the load ``digest``, which holds all of them.
+    """Publish transform's list of the day's events as the id file of the load ``digest``, which contains all of them.
 
-    ``listed``: the file, which belongs to the output ``mapped``.
+    ``listed``: the list, a file of the output ``mapped``.
 
     Raises:
         FilesRemoved: the list is not in the lake any more.
@@ -65,12 +66,13 @@ def read_ids(
     records: Iterable[LedgerRecord],
     scratch: Path,
 ) -> None:
-    """Create a DuckDB table of the ``_id``s of some loads, with their digests.
+    """Create a DuckDB table with the ``_id``s and digests of the loads in ``records``.
 
     Raises:
-        BadManifest: a file of ids is missing or was changed.
+        BadManifest: an id file is missing or was changed.
     """
-    db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")  # not compressed, as what stays in a file is
+    # TEMP: DuckDB compresses tables that it stores in the database's file.
+    db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")
     for path, columns in _id_files(workspace, records, scratch, table):
         db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_table_function(path)}", [str(path)])
 
@@ -82,10 +84,10 @@ def view_ids(
     records: Iterable[LedgerRecord],
     scratch: Path,
 ) -> None:
-    """Create a DuckDB view of the ``_id``s of some loads, with their digests, without copying them.
+    """Create a DuckDB view of the ``_id``s and digests of the loads in ``records``; the id files are not copied.
 
     Raises:
-        BadManifest: a file of ids is missing or was changed.
+        BadManifest: an id file is missing or was changed.
     """
     selects = ["SELECT NULL::VARCHAR AS _id, NULL::BIGINT AS digest WHERE false"]
     for path, columns in _id_files(workspace, records, scratch, view):
@@ -95,7 +97,7 @@ def view_ids(
 
 
 def register_ids(db: duckdb.DuckDBPyConnection, view: str, ids: Iterable[str]) -> None:
-    """Create a DuckDB view with the column ``_id`` and a row for each of ``ids``."""
+    """Create a DuckDB view with one row for each of ``ids``, in its only column ``_id``."""
     import pyarrow as pa
 
     db.register(view, pa.table({"_id": pa.array(sorted(ids), pa.string())}))
@@ -118,7 +120,7 @@ def insert_ids(
 def _id_files(
     workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path, name: str
 ) -> Iterator[tuple[Path, str]]:
-    """Yield each local file with ids of some loads, and the SQL of its columns ``_id`` and ``digest``."""
+    """Yield the path of each file with ids of the loads, and the SQL that selects ``_id`` and ``digest`` from it."""
     for number, record in enumerate(records):
         folder = scratch / f"{name}-{number}"
         folder.mkdir()

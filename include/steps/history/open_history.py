@@ -1,7 +1,7 @@
-"""Opens the history that a run works on: the dataset in AEP's catalog, the Mixpanel project, and the earlier loads.
+"""Open the history that a run uses: check the dataset in AEP's catalog, its Mixpanel project, and the earlier loads.
 
-Data version 5 and older stored a partition's ledger below the pipeline's name, whatever its dataset. The first run that
-needs such a ledger copies it into the history of the dataset that AEP names for its batches, once.
+Data version 5 and older stored a partition's ledger below the pipeline's name, without the dataset. The first run that
+needs such a ledger copies it, once, into the history of the dataset to which its batches in AEP belong.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from include.lake.records import create_record, read_record
 
 log = logging.getLogger(__name__)
 _CHECKED_DAYS = 10
-"""This many days of an old lake, newest first, are checked for their dataset and project."""
+"""The number of days of a lake of data version 5 or older, newest first, whose dataset and project are checked."""
 
 
 @dataclass(frozen=True)
 class OpenedHistory:
     """The history of a dataset, and the dataset in AEP's catalog.
 
-    ``former``: the other pipeline that the dataset belongs to by its tag or, without a tag, by its first load.
+    ``former``: the other pipeline that owns the dataset, according to the dataset's tag or, without a tag, to its first
+    load; None if this pipeline owns it.
     """
 
     history: History
@@ -44,7 +45,7 @@ class OpenedHistory:
     former: str | None = None
 
     def require_may_replace(self, pipeline: str) -> None:
-        """Refuse to remove active rows from a dataset that belongs to another pipeline.
+        """Check that the dataset does not belong to another pipeline, whose active rows must not be removed.
 
         Raises:
             AnotherPipeline: with the names of both pipelines.
@@ -69,15 +70,15 @@ def open_history(
     all_days: bool = False,
     any_lake: bool = False,
 ) -> OpenedHistory:
-    """Open the history of the pipeline's dataset, ready for a partition, or with ``all_days`` for all of them.
+    """Open the history of the pipeline's dataset for the partition ``day``, or with ``all_days`` for all partitions.
 
-    It sends one request to AEP, and more only if ledgers of data version 5 or older are taken over. ``any_lake``:
-    accept that lake and dataset do not belong together, for ``recover``, which repairs that.
+    One request is sent to AEP; more only if ledgers of data version 5 or older have to be copied. ``any_lake``: accept
+    a dataset that was loaded through another lake; ``recover`` needs this, because it repairs that.
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
         ForeignLake: the dataset was loaded through another lake.
-        AnotherSource: the dataset holds events of another Mixpanel project.
+        AnotherSource: the dataset contains events of another Mixpanel project.
         AnotherPipeline: another pipeline loads into it.
         BatchUnconfirmed: AEP does not respond about a batch that an old ledger names.
     """
@@ -98,13 +99,13 @@ def open_history(
             f"Dataset {dataset['name']!r} is loaded by pipeline {first}, not by pipeline {pipeline.name}.",
             f"Give pipeline {pipeline.name} a separate dataset; if {first} was renamed, remove {first}.yaml.",
         )
-    takeover = _Takeover(history, pipeline, aep)
+    old_ledgers = _OldLedgers(history, pipeline, aep)
     if day is not None:
-        takeover.day(day)
+        old_ledgers.copy_day(day)
     if all_days:
-        takeover.all_days()
+        old_ledgers.copy_all_days()
     elif not bound:
-        takeover.require_source()
+        old_ledgers.bind_source()
     former = owner.former_pipeline(dataset) if PIPELINE_TAG in dataset["tags"] else first
     if former in (None, pipeline.name):
         return OpenedHistory(history, dataset)
@@ -113,7 +114,7 @@ def open_history(
 
 
 def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
-    """Return the pipeline's dataset; if it was renamed in AEP, the error contains its new name."""
+    """Return the pipeline's dataset; if it was renamed in AEP, the error states its new name."""
     try:
         return aep.catalog.require_dataset(pipeline.aep.dataset)
     except DatasetMissing:
@@ -131,15 +132,15 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
 
 
 @dataclass(frozen=True)
-class _Takeover:
-    """Copies ledgers of data version 5 or older into the history of the dataset that they are about."""
+class _OldLedgers:
+    """Copies ledgers of data version 5 or older ("old ledgers") into the history of the dataset of their batches."""
 
     history: History
     pipeline: Pipeline
     aep: AepClient
 
-    def day(self, day: date) -> bool:
-        """Copy a day's old ledger into the history unless that is done; return whether it belongs there."""
+    def copy_day(self, day: date) -> bool:
+        """Copy a day's old ledger into the history unless that is done; return whether it belongs to the history."""
         partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
         old = self._read_old_ledger(day)
         records = ledger.records()
@@ -147,7 +148,7 @@ class _Takeover:
             return False
         if len(records) >= len(old):
             return True
-        if not records and not self._is_about_dataset(day, old):
+        if not records and not self._belongs_to_dataset(day, old):
             return False
         source = self._source(partition, old)
         if source is not None and source != self.history.source.project_id:
@@ -162,18 +163,18 @@ class _Takeover:
             records = ledger.append(records, record.kind, **fields)
         return True
 
-    def require_source(self) -> None:
-        """Record the source of a history that has no records: the project of its dataset's newest ledger of data version 5 or older."""
+    def bind_source(self) -> None:
+        """Bind an unbound history to the project of the newest old ledger that belongs to it."""
         for day in self._old_days()[:_CHECKED_DAYS]:
-            if self.day(day):
+            if self.copy_day(day):
                 return
 
-    def all_days(self) -> None:
-        """Take over every old day, once; after that the lake is not listed for them again."""
+    def copy_all_days(self) -> None:
+        """Copy the old ledgers of all days, once; a record in the history prevents another listing of the lake."""
         done = self.history.key(f"taken-over-{self.pipeline.name}")
         if read_record(self.history.lake, done) is None:
             for day in self._old_days():
-                self.day(day)
+                self.copy_day(day)
             create_record(self.history.lake, done, b'{"version": 1}')
 
     def _old_days(self) -> list[date]:
@@ -187,8 +188,8 @@ class _Takeover:
     def _read_old_ledger(self, day: date) -> list[LedgerRecord]:
         return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).legacy_ledger, day).records()
 
-    def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
-        """Return whether the ledger's batches are in the history's dataset; an empty day is empty for every dataset."""
+    def _belongs_to_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
+        """Return whether the batches of an old ledger are in the dataset; True for an empty day without batches."""
         own, named = self.history.target.dataset_id, self._dataset_of(old)
         if named is not None:
             return named == own
@@ -200,7 +201,7 @@ class _Takeover:
         return any(self._dataset_of(self._read_old_ledger(other)) == own for other in others)
 
     def _dataset_of(self, old: Sequence[LedgerRecord]) -> str | None:
-        """Return the dataset of the newest batch that AEP knows; None if it knows none of them.
+        """Return the dataset of a ledger's newest batch that AEP knows; None if AEP knows no batch of the ledger.
 
         Raises:
             BatchUnconfirmed: AEP shows the batch without its dataset.
@@ -217,14 +218,14 @@ class _Takeover:
         return None
 
     def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
-        """Return the project from which the day was exported, by its manifests; None without manifests."""
+        """Return the Mixpanel project from which the day was exported, by its manifests; None without manifests."""
         staged = (active_records(old) or old)[-1].staged
         raw = lineage(self.history.lake, partition, "stage", staged).get("export")
         return int(raw.details["project_id"]) if raw else None
 
 
 def _is_copy(records: Sequence[LedgerRecord], old: Sequence[LedgerRecord]) -> bool:
-    """Return whether a ledger begins with the records of the old one, as far as it goes."""
+    """Return whether the records of a ledger equal those of the old ledger, up to the length of the shorter one."""
     return all(
         (one.kind, one.run, one.at) == (other.kind, other.run, other.at)
         for one, other in zip(records, old, strict=False)

@@ -1,4 +1,4 @@
-"""Describe the origin of the rows of a load: Mixpanel project, filter, mapping, schema, and version of the ids."""
+"""Describe the origin of the rows of a load: Mixpanel project, filter, mapping, schema, and recipe of the ``_id``s."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.xdm.events.event_id import RECIPE
 
 
 def source_of(raw: Manifest) -> str:
-    """Return the project of an export as ``region/project_id``; without the region if the export lacks it."""
+    """Return the Mixpanel project of an export as ``region/project_id``; without the region if the export lacks it."""
     region = raw.details.get("region")
     project = str(raw.details["project_id"])
     return f"{region}/{project}" if region else project
@@ -37,41 +37,45 @@ def require_exported_from(history: History, raw: Manifest) -> None:
 
 
 def filter_digest(pipeline: Pipeline) -> str:
-    """Return the digest of the filter: ``events`` and ``where``."""
+    """Return the digest of the pipeline's filter for events: ``events`` and ``where`` of its file."""
     return digest_of({"events": sorted(pipeline.mixpanel.events), "where": pipeline.mixpanel.where or ""})
 
 
 def made_of(pipeline: Pipeline, mapped: Manifest) -> dict[str, str]:
-    """Return the digests of the filter, the mapping, the schema and the time convention of a day."""
+    """Return digests of what determined a day's rows: filter, mapping, schema and time convention.
+
+    The ledger records them with the load. ``mapped``: the day's output of transform.
+    """
     return current_made_of(pipeline, mapped.inputs["mapping"], mapped.inputs["schema"])
 
 
 def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Return whether two results of ``made_of`` have the same mapping, schema and time convention.
+    """Return whether mapping, schema and time convention of two loads are equal; the filter is ignored.
 
-    If they do, the same event becomes the same row.
+    If they are equal, the same event was converted to the same row.
     """
     return all(one.get(name) == other.get(name) for name in ("mapping", "schema", "time"))
 
 
 def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
-    """Return what ``made_of`` returns for a day that is loaded now; ``mapping``, ``schema``: their digests."""
+    """Return the digests of ``made_of`` for a day that is loaded now; ``mapping``, ``schema``: their digests."""
     source = pipeline.mixpanel
     time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})
     return {"filter": filter_digest(pipeline), "mapping": mapping, "schema": schema, "time": time}
 
 
 def recipe_for(records: Sequence[LedgerRecord], *, replace: bool) -> int:
-    """Return the id recipe of a partition: that of its active rows, so that a newer recipe makes no event look late.
+    """Return the number of the recipe (the rule that computes the ``_id``s) for a partition: that of its active rows.
 
-    If nothing is active, or everything is replaced, it is the current one.
+    With another recipe, every event would get another ``_id`` and look like a new one. If no row is active, or all rows
+    are replaced, it is the current recipe.
     """
     active = [] if replace else active_records(records)
     return active[0].recipe if active else RECIPE
 
 
 def require_one_recipe(workspace: Workspace, active: Sequence[LedgerRecord], recipe: int) -> None:
-    """Refuse to compare ids that were computed by different recipes.
+    """Check that the ``_id``s of the active rows follow the recipe ``recipe``, so that they can be compared.
 
     Raises:
         Conflict: the day was loaded with another recipe after it was transformed.

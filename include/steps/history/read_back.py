@@ -1,4 +1,4 @@
-"""Reads the ``_id``s of one batch from AEP's data lake."""
+"""Read the ``_id``s of one batch from AEP's data lake."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def read_back(
 ) -> int:
     """Insert the ``_id`` and the batch of each row of a batch into a DuckDB table; return the number of rows.
 
-    The day of the batch is read first, which costs least; then the whole data lake if AEP's catalog counts other rows.
+    First, only rows with timestamps of the batch's day are read, which costs least. If their number differs from the
+    count in AEP's catalog, the whole dataset is searched for rows of the batch.
     """
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), latest_instant(day, zone)

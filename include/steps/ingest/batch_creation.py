@@ -15,9 +15,10 @@ _MOST_NUMBERS = 5
 
 
 def create_batch(work: BatchLoader) -> bool:
-    """Claim the partition, create its batch and upload the files, or adopt the batch that a crashed run created.
+    """Record a claim of the partition, create its batch in AEP and upload the files.
 
-    Return whether this call completed the batch; False if an existing batch was adopted.
+    If a crashed run has created the batch already, that batch is recorded instead. Return whether this call completed a
+    batch.
 
     Raises:
         UnknownBatch: AEP has a batch of the partition that is not in the ledger.
@@ -30,23 +31,26 @@ def create_batch(work: BatchLoader) -> bool:
     if superseded is not None and superseded.kind == "created":
         work.abort(str(superseded.batch))
     replaces = tuple(str(record.batch) for record in active_records(work.records)) if work.replace else ()
-    seen = work.others.seen(work.records)
-    if (lost := work.others.find_lost(seen, work.load_id(1), work.staged.content)) is not None:
+    unaccounted = work.others.unaccounted(work.records)
+    if (lost := work.others.find_lost(unaccounted, work.load_id(1), work.staged.content)) is not None:
         work.record("created", lost.id, replaces=replaces)
         return False
-    work.others.require_none(seen, work.records)
+    work.others.require_none(unaccounted, work.records)
     # Read the files first, so that a changed file does not leave an open batch behind.
     with staged_files(work) as paths:
-        batch, is_new = _open(work, replaces, seen)
+        batch, is_new = _open(work, replaces, unaccounted)
         work.record("created", batch, replaces=replaces)
         if is_new:  # upload now: the catalog may not list the new batch yet
             fill_batch(work, batch, paths)
     return is_new
 
 
-def _open(work: BatchLoader, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:
-    """Create a batch under an unused ``externalId``; return the batch id, and whether this call created the batch."""
-    numbers = [batch.load_id.number for batch in seen if work.load_id(1).is_same_load(batch.load_id)]  # type: ignore[union-attr]
+def _open(work: BatchLoader, replaces: tuple[str, ...], unaccounted: list[Batch]) -> tuple[str, bool]:
+    """Create a batch under an unused ``externalId``; return its id, and True if this call created it.
+
+    False: the batch exists because the response to an earlier request was lost.
+    """
+    numbers = [batch.load_id.number for batch in unaccounted if work.load_id(1).is_same_load(batch.load_id)]  # type: ignore[union-attr]
     mine = [r for r in work.records if r.kind == "created" and r.content == work.staged.content]
     first = max([len(mine), *numbers]) + 1
     for number in range(first, first + _MOST_NUMBERS):
@@ -55,8 +59,8 @@ def _open(work: BatchLoader, replaces: tuple[str, ...], seen: list[Batch]) -> tu
         except AlreadyExists:
             # A request whose response was lost created a batch with this number. Adopt that batch, or try the next
             # number.
-            seen = work.others.seen(work.records)
-            if (lost := work.others.find_lost(seen, work.load_id(1), work.staged.content)) is not None:
+            unaccounted = work.others.unaccounted(work.records)
+            if (lost := work.others.find_lost(unaccounted, work.load_id(1), work.staged.content)) is not None:
                 return lost.id, False
     raise Conflict(
         f"AEP reports that the externalIds of partition {work.workspace.partition} are taken, up to number "

@@ -1,4 +1,4 @@
-"""The state of a load of one partition by one run: the staged rows, the ledger's records, and access to AEP."""
+"""The state of one load of a partition by a run (staged rows, ledger records), and operations on the ledger and AEP."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from include.steps.workspace import Workspace
 
 @dataclass
 class BatchLoader:
-    """Loads one partition in one run.
+    """Loads the staged rows of one partition in one run: the state and the operations of ``ingest_partition``.
 
     ``staged``: the manifest of the rows to load. ``records``: the records of the day's ledger, as this run last read or
-    wrote them. ``replace``: the load replaces the active batches.
+    wrote them. ``replace``: whether the load replaces the active batches.
     """
 
     workspace: Workspace
@@ -84,10 +84,11 @@ class BatchLoader:
         return decide(self.records, load_request, statuses), statuses
 
     def _is_incomplete(self) -> bool:
-        """Return whether the active rows are incomplete, so that it is useful to replace them with the same content.
+        """Return whether AEP lacks some of the active rows or has them twice.
 
-        This is the case if AEP refused rows that this run has not sent again, or if the last verification found lost or
-        duplicate rows. Without ``replace``, return False.
+        Then it is useful to replace the active rows even with the same content. This is the case if AEP refused rows
+        that this run has not sent again, or if the last verification found lost or duplicate rows. Without ``replace``,
+        return False.
         """
         from include.steps.verify.verified_days import read_verified
 
@@ -102,12 +103,13 @@ class BatchLoader:
     def is_alone(self) -> bool:
         """Check that AEP has no batch of the day that is not in the ledger.
 
-        Return False if another run has changed the ledger in the meantime; the new records are read then.
+        Return False if another run has written to the ledger since ``records`` was read; ``records`` is updated, and
+        the caller has to decide again.
 
         Raises:
             UnknownBatch: AEP has a batch that is not in the ledger, and whose rows may be duplicates.
         """
-        strays = self.others.visible(self.records)
+        strays = self.others.unaccounted_visible(self.records)
         if strays and len(records := self.ledger.records()) > len(self.records):
             self.records = records
             return False
@@ -121,7 +123,7 @@ class BatchLoader:
         return record
 
     def restage(self) -> None:
-        """Run the stage step again, and set ``staged`` to its output, which excludes rows that are active now."""
+        """Run the stage step again, to exclude the rows that are active now; ``staged`` is replaced by the result."""
         valid = self.workspace.require("validate", self.staged.inputs["validate"])
         self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
 
@@ -137,8 +139,8 @@ class BatchLoader:
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
         """Append a record of ``kind`` to the ledger.
 
-        The fields are those of the newest record of ``batch`` or, without one, those of the staged rows; ``fields``
-        replaces individual fields.
+        The fields that describe the rows are copied from the newest record of ``batch``; without one, they describe the
+        staged rows. ``fields`` replaces individual fields.
         """
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
         about = before.row_fields() if before else _common_fields(self.staged)
@@ -152,8 +154,8 @@ class BatchLoader:
         )
 
     def mark_empty(self) -> None:
-        """Record that the day has no rows, after a check that AEP has no batch of the day that is not in the ledger."""
-        self.others.require_none(self.others.seen(self.records), self.records)
+        """Record that the day has no rows to load, after a check that AEP has no batch of the day."""
+        self.others.require_none(self.others.unaccounted(self.records), self.records)
         self.history.bind(
             self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
         )
@@ -167,7 +169,7 @@ class BatchLoader:
         return sum(each.counts.get("quarantined", 0) for each in (valid, mapped) if each is not None)
 
     def repeat_newest_load(self) -> None:
-        """Record the newest active batch again if an earlier run started another load that is not needed any more.
+        """Record the newest active batch again, if an unfinished or failed load follows it that is not needed any more.
 
         Otherwise the ledger would show permanently that a load is unfinished or has failed.
         """
@@ -183,14 +185,14 @@ class BatchLoader:
         return OtherBatches(self.workspace, self.history, self.aep)
 
     def load_id(self, number: int) -> LoadId:
-        """Return the ``externalId`` for the ``number``-th batch that is created for this load, from 1."""
+        """Return the ``externalId`` of the ``number``-th batch that is created for this load, counted from 1."""
         partition = self.workspace.partition
         return LoadId.of(
             partition.pipeline, partition.day, self.staged.content, number, replaces=self.replace
         )
 
     def abort(self, batch: str) -> None:
-        """Abort an open batch in AEP that an earlier run left; that run can no longer write to the ledger."""
+        """Abort an open batch in AEP that an earlier run created. That run can no longer write to the ledger."""
         found = self.aep.batches.find(batch)
         if found is not None and classify_status(found.status) is BatchState.OPEN:
             self._require_same_load(found)

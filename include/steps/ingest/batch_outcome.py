@@ -1,4 +1,4 @@
-"""Record the outcome of a batch in the ledger: active with the staged rows, or refused, with AEP's reason."""
+"""Record the outcome of a batch in the ledger: active, after its rows were counted, or failed, with AEP's reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from include.steps.workspace import Workspace
 
 
 def record_active(work: BatchLoader, batch: str) -> list[str]:
-    """Record that a batch is active, after a check that its active and refused rows are those that were staged.
+    """Record that a batch is active, after a check that its active and its refused rows add up to the staged rows.
 
     Return the errors that AEP lists for the batch, as at most one text of codes and counts, without values.
 

@@ -64,8 +64,8 @@ def _upload_files(work: BatchLoader, batch: str, paths: list[Path]) -> None:
 
 def _require_alone(work: BatchLoader, batch: str) -> None:
     """Check, before the batch is completed, that AEP has no other batch of the day; otherwise abort this batch."""
-    seen = work.others.seen(work.records)
-    others = [other for other in seen if classify_status(other.status) in MAY_BECOME_ACTIVE]
+    unaccounted = work.others.unaccounted(work.records)
+    others = [other for other in unaccounted if classify_status(other.status) in MAY_BECOME_ACTIVE]
     if not others:
         return
     try:

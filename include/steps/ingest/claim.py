@@ -1,4 +1,4 @@
-"""Wait for the claim of another run: the ledger record with which a run announces that it loads a day."""
+"""Wait while another run has claimed the day: a claim is the ledger record with which a run announces a load."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _POLL_SECONDS = 2.0
 def wait_for_other_claim(
     ledger: Ledger, records: list[LedgerRecord], run: str, clock: Clock
 ) -> list[LedgerRecord]:
-    """Wait while another run holds the claim and adds records; return the records of the ledger.
+    """Wait while another run that has claimed the day adds records to the ledger; return the ledger's records.
 
-    The wait ends after 20 seconds without a new record. A claim that is taken over too early does no harm: the other
-    run then fails at its next write to the ledger.
+    The wait ends after 20 seconds without a new record. If this run then continues too early, the other run fails at
+    its next write to the ledger, and no harm is done.
     """
     waited = 0.0
     while _is_claimed_by_another_run(records, run) and waited < _WAIT_SECONDS:

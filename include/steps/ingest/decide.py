@@ -1,8 +1,11 @@
-"""The next action for a partition (a day of a pipeline), as a pure function of its ledger and its batches' statuses.
+"""Decide the next action for a partition: a pure function of its ledger and of the statuses of its batches in AEP.
 
-Four invariants hold for every history. No path completes a batch while another batch of the partition may still become
-active. Rows loaded in addition to active batches were selected with exactly those batches excluded. An unknown status is
-not final. A partition is done only when AEP currently reports every load of it as active.
+These invariants hold for every sequence of ledger records:
+
+* No batch is completed while another batch of the partition may still become active.
+* Rows that are loaded in addition to active batches were selected with exactly those batches excluded.
+* An unknown status is not final.
+* A partition is done only if AEP currently reports all its loads as active.
 """
 
 from __future__ import annotations
@@ -36,7 +39,11 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """An action, the id of the batch that it concerns (None: no batch), and for STOP the reason and a hint."""
+    """The next action of a run.
+
+    ``batch``: the id of the batch that the action concerns; None if it concerns none. ``reason``, ``hint``: for STOP,
+    why a person has to decide, and what to do.
+    """
 
     action: Action
     batch: str | None = None
@@ -46,12 +53,17 @@ class Decision:
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """The staged rows that a run loads.
+    """The staged rows that a run has to load.
 
-    ``content``: the digest of the rows. ``excluded_batches``: the digests of the staged rows whose batches were active
-    when these rows were selected; these rows exclude them. ``replace``: the rows replace all active rows. ``renew``:
-    load them even if the same content is active, because AEP's data lake lacks some of its rows or has duplicates.
-    ``most_removed``: the largest share of the active rows, from 0 to 1, that a replacement may remove.
+    Attributes:
+        content: The digest of the rows.
+        rows: The number of rows.
+        excluded_batches: The digests of the staged outputs whose batches were active when these rows were selected; the
+            rows of those batches are not among these rows.
+        replace: Whether these rows replace all active rows.
+        renew: Load the rows even if the same content is active, because AEP's data lake lacks some of them or has
+            duplicates.
+        most_removed: The largest share of the active rows, from 0 to 1, that a replacement may remove.
     """
 
     content: str
@@ -69,7 +81,11 @@ FEWEST_REMOVED = 10
 def decide(
     records: Sequence[LedgerRecord], load_request: LoadRequest, statuses: Mapping[str, str | None]
 ) -> Decision:
-    """Return a partition's next action. ``statuses``: AEP's raw status of each of ``batches_to_poll`` (None: no response)."""
+    """Return the next action for a partition.
+
+    ``statuses``: the status, as AEP reports it, of each batch of ``batches_to_poll``; None if AEP does not list the
+    batch.
+    """
     flying = in_flight(records)
     if flying is not None:
         decision = _decide_for_batch_in_flight(flying, load_request, statuses.get(str(flying.batch)))
@@ -93,7 +109,7 @@ def decide(
 def _decide_for_batch_in_flight(
     last: LedgerRecord, load_request: LoadRequest, status: str | None
 ) -> Decision | None:
-    """Return the decision about the batch in flight, or None if the batch has no further effect."""
+    """Decide about the newest batch that is not active (``in_flight``); None if it does not prevent other actions."""
     state = classify_status(status)
     if state is BatchState.ACTIVE:
         return Decision(Action.RECORD, last.batch)
@@ -119,6 +135,7 @@ def _decide_for_batch_in_flight(
 def _decide_addition(
     records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
 ) -> Decision:
+    """Return the next action for rows that are loaded in addition to the active batches."""
     loaded = {record.staged for record in active}
     for record in active:
         if record.content == load_request.content and load_request.excluded_batches <= loaded:
@@ -133,12 +150,14 @@ def _decide_addition(
 
 
 def _decide_without_rows(records: Sequence[LedgerRecord]) -> Decision:
+    """Return the next action for a day that has neither rows to load nor an active batch."""
     return Decision(Action.DONE if records and records[-1].kind == "empty" else Action.MARK_EMPTY)
 
 
 def _decide_replacement(
     records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
 ) -> Decision:
+    """Return the next action for rows that replace all active batches."""
     if [record.content for record in active] == [load_request.content] and not load_request.renew:
         return Decision(Action.DONE, active[0].batch)
     if load_request.excluded_batches:

@@ -18,34 +18,41 @@ from include.lake.ledger_state import batches_to_poll
 from include.steps.workspace import Workspace
 
 _VISIBLE = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
+"""The states in which rows are visible in AEP, or may become visible without a further request."""
 MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
+"""The states in which a batch is active or may still become active, including that of an undocumented status."""
 
 
 @dataclass(frozen=True)
 class OtherBatches:
-    """Finds the batches of a partition in AEP that are not in the ledger, and decides what to do with them."""
+    """Finds the batches of a partition in AEP that its ledger does not list as active or in progress.
+
+    Such a batch was created by a crashed run, by another installation, or through a lost lake. It is adopted, aborted,
+    or reported as an error.
+    """
 
     workspace: Workspace
     history: History
     aep: AepClient
 
-    def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
+    def unaccounted(self, records: Sequence[LedgerRecord]) -> list[Batch]:
         """Return the partition's batches in AEP that the ledger does not list as active or in progress."""
         # Include batches that were recorded as gone, replaced or refused: AEP may show them as active again.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day
         return BatchListing(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
-    def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Return the batches of ``seen`` whose rows are visible in AEP or may become visible without further action."""
-        return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
+    def unaccounted_visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
+        """Return the batches of ``unaccounted()`` whose rows are or may become visible without a further request."""
+        return [batch for batch in self.unaccounted(records) if classify_status(batch.status) in _VISIBLE]
 
-    def find_lost(self, seen: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
-        """Return a batch of ``seen`` with the same content that can be adopted because its record was lost, or None.
+    def find_lost(self, unaccounted: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
+        """Return a batch with the content ``content`` whose ledger record was lost, so that it can be adopted.
 
-        An open batch is returned only if it was created from this lake; another installation may be uploading others.
+        ``unaccounted``: the batches that the ledger does not list. Return None if none of them can be adopted. An open
+        batch is returned only if it was created from this lake: another installation may still upload to it.
         """
-        for batch in seen:
+        for batch in unaccounted:
             state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
             if not load_id.is_same_load(batch.load_id) or tagged not in (None, content):
                 continue
@@ -56,18 +63,18 @@ class OtherBatches:
         return None
 
     def require_none(
-        self, seen: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
+        self, unaccounted: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
     ) -> None:
-        """Check that no batch of ``seen`` is active or may become active.
+        """Check that no batch of ``unaccounted`` (batches that the ledger does not list) is or may become active.
 
-        An open batch from this lake without a record was left by a crash, and is aborted. An open batch from another
+        An open batch that was created from this lake was left by a crash, and is aborted. An open batch from another
         lake is accepted if ``own``, the batch of this load, is older.
 
         Raises:
             UnknownBatch: a batch is active or being processed; its rows may be duplicates.
             OpenBatchElsewhere: another installation has an open batch of the partition.
         """
-        for batch in seen:
+        for batch in unaccounted:
             state = classify_status(batch.status)
             if state not in MAY_BECOME_ACTIVE or (state is BatchState.OPEN and batch.day is None):
                 continue

@@ -38,24 +38,26 @@ if TYPE_CHECKING:
 _WRITTEN_ROWS = 2_000
 """The maximum number of rows that are converted to Python objects at the same time."""
 ACTIVE = "SELECT _id, digest FROM staged SEMI JOIN found USING (_id)"
-OWN_REFUSED = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
-REFUSED = f"{OWN_REFUSED} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
-"""A query for the rows of the day that AEP refused and that are in no active batch.
+"""A query for the staged rows that the batch contains; ``found`` has the ``_id``s of the batch in AEP."""
+REFUSED_OF_BATCH = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
+"""A query for the staged rows that the batch lacks: AEP refused them."""
+REFUSED = f"{REFUSED_OF_BATCH} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
+"""A query for all rows of the day that AEP refused and that are in no active batch.
 
-The table ``earlier`` contains the rows for which this was true before the batch.
+The table ``earlier`` contains those from before this batch; a row that was staged again is no longer one of them.
 """
 UNEXPECTED = """SELECT count(*) FROM (
     SELECT _id FROM found WHERE _id NOT IN (SELECT _id FROM staged)
     UNION ALL SELECT _id FROM found GROUP BY _id HAVING count(*) > 1)"""
-"""A query that counts the rows of the batch that were not staged, and the ids that the batch contains repeatedly."""
+"""A query that counts the errors in a batch: rows that were not staged, and ``_id``s that occur more than once."""
 
 
 @dataclass(frozen=True)
 class PartialLoad:
-    """An active batch with refused rows, before the ledger records the batch as active.
+    """An active batch from which AEP refused rows, before the ledger records the batch as active.
 
-    ``staged_rows``: the number of rows that were sent. ``earlier``: the record of the rows of the day that AEP had
-    refused before this batch, as ``refused_record`` returns it.
+    ``staged_rows``: the number of rows that were sent. ``earlier``: the ledger record with the ids of the rows of the
+    day that AEP had refused before this batch (``refused_record``); None without such rows.
     """
 
     work: BatchLoader
@@ -66,13 +68,14 @@ class PartialLoad:
     earlier: LedgerRecord | None
 
     def record_fields(self) -> dict[str, object]:
-        """Write the quarantine and the sets of ids; return ``ids``, ``refused`` and ``counts`` of the active record.
+        """Write the refused rows to quarantine, and publish the ids of the active and of the refused rows.
 
-        After a crash, the call can be repeated: the same files are written again.
+        Return the fields ``ids``, ``refused`` and ``counts`` of the batch's active record. After a crash, the call can
+        be repeated: the same files are written again.
 
         Raises:
-            CountMismatch: AEP's data lake holds other rows in the batch than its catalog counts, or rows that were not
-                staged.
+            CountMismatch: AEP's data lake contains other rows in the batch than its catalog counts, or rows that were
+                not staged.
             Transient: the data lake does not show the dataset's table or all rows of the batch yet.
             LakeNotReadable: the data lake cannot be read, so that the active rows are unknown.
         """
@@ -187,7 +190,7 @@ class PartialLoad:
         import pyarrow as pa
 
         workspace = self.work.workspace
-        refused_ids = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
+        refused_ids = {key for (key,) in db.execute(f"SELECT _id FROM ({REFUSED_OF_BATCH})").fetchall()}
         paths = workspace.local_files(workspace.require("stage", self._load_record.staged), scratch)
         for path in paths:
             if path.suffix == ".json":

@@ -28,8 +28,11 @@ _MANY_DECISIONS = 20
 class IngestResult:
     """The result of a completed load.
 
-    ``batches``: the ids of the day's active batches, oldest first; empty for an empty day. ``active``: the number of
-    rows in them. ``loaded``: the number of staged rows. ``late``: whether other rows of the day were active before.
+    Attributes:
+        batches: The ids of the day's active batches, oldest first; empty for an empty day.
+        active: The number of rows in these batches.
+        loaded: The number of staged rows.
+        late: Whether other rows of the day were active before.
     """
 
     batches: tuple[str, ...]
@@ -53,8 +56,8 @@ class IngestResult:
 class PendingBatch:
     """A batch that AEP is still processing; the caller has to call ``ingest_partition`` again later.
 
-    ``committed``: this call uploaded the files and completed the batch, so AEP has just started to process the batch.
-    False if the call only completed it again: a batch that stays open must not be polled forever.
+    ``committed``: whether this call uploaded the files and completed the batch. It is False if the batch was only
+    completed again, because a batch that stays open must not be polled forever.
     """
 
     batch_id: str
@@ -71,11 +74,12 @@ def ingest_partition(
     replace: bool = False,
     admit: Callable[[int], object] | None = None,
 ) -> IngestResult | PendingBatch:
-    """Load the staged rows as far as possible without waiting; call the function again if it returns ``PendingBatch``.
+    """Load the staged rows as far as possible without waiting; the caller repeats the call after ``PendingBatch``.
 
-    Active rows are not changed, and only the other rows are loaded, in a new batch. ``run`` identifies the run in the
-    ledger. ``replace``: load all rows; AEP removes the old batches when the new batch is active. ``admit`` is called
-    with the bytes of a batch before the batch is created; it raises ``Throttled`` if AEP's rate limits require a wait.
+    Only rows that are not active are loaded, in a new batch; active rows are not changed. ``run`` identifies the run in
+    the ledger. ``replace``: load all rows; AEP removes the old batches when the new batch is active. ``admit`` is
+    called with the size of a batch in bytes before the batch is created; it raises ``Throttled`` if AEP's rate limits
+    require a wait.
 
     Raises:
         Conflict: another run is processing this partition.

@@ -1,9 +1,9 @@
-"""Migrate: creates a pipeline file, a mapping and a switch day from a dataflow of Adobe's own Mixpanel source.
+"""Migrate: create a pipeline from a dataflow of Adobe's own Mixpanel source, and find the day on which to switch.
 
 1. ``dataflow``: reads the dataflow, its connections, its mapping set and its runs from AEP.
-2. ``switch``: finds the first day that the pipeline loads, so that no day is missing or duplicated.
+2. ``switch``: finds the first day that the pipeline loads, so that no day is missing or loaded twice.
 3. ``files``: creates the pipeline file and the mapping file.
-4. ``differences``: what will be different, and what a person has to decide or to do.
+4. ``differences``: lists what will be different, and what a person has to decide or to do.
 """
 
 from include.steps.migrate.dataflow import Dataflow, read_dataflow

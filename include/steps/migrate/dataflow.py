@@ -22,7 +22,11 @@ _UNREADABLE = "Is it a dataflow of Adobe's Mixpanel source? mixpanel-aep migrate
 class FlowRun:
     """One run of a dataflow.
 
-    ``window``: the time span that the run has read, in epoch milliseconds, the end exclusive; None if unknown.
+    Attributes:
+        window: The time span that the run has read, in epoch milliseconds, the end exclusive; None if unknown.
+        batches: The ids of the AEP batches that the run created.
+        rows: The number of loaded rows.
+        failed_rows: The number of rows that AEP refused.
     """
 
     id: str
@@ -34,20 +38,26 @@ class FlowRun:
 
     @property
     def is_done(self) -> bool:
-        """Return whether the run has succeeded, fully or partly."""
+        """Whether the run has loaded its window, fully or partly."""
         return self.status in ("success", "partialSuccess")
 
     @property
     def is_at_work(self) -> bool:
-        """Return whether the run may still load rows of its window."""
+        """Whether the run may still load rows of its window."""
         return not self.is_done and self.status != "failed"
 
 
 @dataclass(frozen=True)
 class Dataflow:
-    """A dataflow of Adobe's Mixpanel source.
+    """A dataflow of Adobe's Mixpanel source, as AEP defines it.
 
-    ``period_ms``: the time between runs in ms; None if it runs once. ``rows``: the mappings of its mapping set.
+    Attributes:
+        start_ms: The start time of the schedule, in epoch milliseconds.
+        period_ms: The time between runs in milliseconds; None if the dataflow runs once.
+        frequency: The schedule as a phrase, such as ``every 15 minutes``.
+        partial_percent: The share of invalid rows that AEP accepts, in percent; None if it is not set.
+        rows: The mappings of the dataflow's mapping set.
+        runs: The runs, sorted by the time span that they have read.
     """
 
     id: str
@@ -66,16 +76,16 @@ class Dataflow:
 
     @property
     def is_running(self) -> bool:
-        """Return whether the dataflow will create further runs."""
+        """Whether the dataflow will have further runs."""
         return self.state == "enabled" and self.period_ms is not None
 
 
 def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
-    """Read a dataflow with its connections, its mapping set and its runs without changing anything.
+    """Read the definition and the runs of a dataflow from AEP; nothing is changed.
 
     Raises:
         NotFound: no dataflow has this id.
-        ConfigError: it is not a dataflow of Adobe's Mixpanel source, or a draft.
+        ConfigError: it is not a dataflow of Adobe's Mixpanel source, or is a draft.
     """
     flow = aep.flows.dataflow(flow_id)
     source = aep.flows.source_connection(_single_id(flow, "sourceConnectionIds"))
@@ -119,7 +129,10 @@ def _object_member(entity: JsonMapping, name: str) -> JsonObject:
 
 
 def _region(base: JsonMapping) -> str:
-    """Return the region: only base connections of the beta name a host; the current ones always read the US residency."""
+    """Return the Mixpanel region from the host of a base connection; ``us`` if it names no host.
+
+    Only base connections of the beta version name a host; the current ones always read the US residency.
+    """
     host = str(_object_member(_object_member(base, "auth"), "params").get("host", ""))
     return _REGIONS.get(host.removeprefix("https://").strip("/").lower(), "us")
 

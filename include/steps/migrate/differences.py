@@ -1,4 +1,4 @@
-"""The differences between the dataflow and the pipeline, and what a person has to decide. Pure functions."""
+"""List the differences between a dataflow and its pipeline, and what a person has to decide. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from include.config.model import Pipeline
 from include.json_types import JsonMapping
 from include.plural import counted
 from include.steps.migrate.dataflow import Dataflow
-from include.steps.migrate.files import BUILT
+from include.steps.migrate.files import GENERATED_FIELDS
 from include.steps.migrate.switch import Switch
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same_meaning
@@ -20,10 +20,13 @@ Kind = Literal["better", "different", "decide"]
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference between the dataflow and the pipeline.
+    """A difference between the dataflow and the pipeline, as the command ``migrate`` prints it.
 
-    ``kind``: ``better``: nothing to do; ``different``: users of the dataset may notice it; ``decide``: a person has to
-    decide or act.
+    Attributes:
+        kind: ``better``: nothing to do; ``different``: users of the dataset may notice it; ``decide``: a person has to
+            decide or act.
+        about: The subject in a word or two.
+        sentence: What is different, or what to do.
     """
 
     kind: Kind
@@ -39,7 +42,11 @@ def find_differences(
     identities_found: bool,
     mapping_fault: str,
 ) -> list[Difference]:
-    """Return the differences; those that a person has to decide come first."""
+    """Return all differences, sorted by kind: ``decide``, ``different``, ``better``.
+
+    ``identities_found``: whether the dataflow marks identities. ``mapping_fault``: why the mapping is invalid; empty if
+    it is valid.
+    """
     found = [
         *_decisions(flow, pipeline, switch, identities_found=identities_found, mapping_fault=mapping_fault),
         *_generated_field_differences(flow, pipeline),
@@ -86,11 +93,11 @@ def _decisions(
 
 
 def _generated_field_differences(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
-    """Yield whether the dataflow fills ``_id`` and ``timestamp`` as the pipeline does."""
+    """Yield, for ``_id`` and ``timestamp``, whether the dataflow fills the field with the pipeline's value."""
     source = pipeline.mixpanel
     rules = GeneratedFieldRules({}, source.time_is == "project_local", source.time_in_ms)
-    rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in BUILT}
-    for name in BUILT:
+    rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in GENERATED_FIELDS}
+    for name in GENERATED_FIELDS:
         why = _why_differs(rows.get(name), name, rules)
         if why:
             yield Difference("different", name, why)

@@ -1,4 +1,4 @@
-"""The pipeline file and the mapping file of a migration, as text. Pure functions."""
+"""Create the text of the pipeline file and of the mapping file of a migration. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from include.xdm.dataprep.language.check import event_paths
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
 
-BUILT = ("_id", "timestamp")
-"""The fields that the pipeline builds itself."""
-_KNOWN = {"user_id": "$user_id", "device_id": "$device_id"}
+GENERATED_FIELDS = ("_id", "timestamp")
+"""The fields that the pipeline fills itself, so that they need no mapping."""
+_MIXPANEL_NAMES = {"user_id": "$user_id", "device_id": "$device_id"}
+"""Mixpanel's names of properties that Adobe's source calls differently."""
 _DEFAULT_IDENTITY = {"distinct_id": "MixpanelUser"}
 
 
 @dataclass(frozen=True)
 class MigrationOptions:
-    """What the caller decides: the pipeline's name, its connections, and how the project keeps time."""
+    """The decisions of the caller: the pipeline's name, its connections, and whether the project's ``time`` is UTC."""
 
     name: str
     time_is: Literal["utc", "project_local"] = "utc"
@@ -44,7 +45,11 @@ def pipeline_text(
     *,
     profile: bool,
 ) -> str:
-    """Return the pipeline file. ``dataset``: Adobe's dataset, with ``name`` and ``schemaRef``."""
+    """Return the text of the pipeline file.
+
+    ``dataset``: the dataflow's dataset in AEP's catalog, with ``name`` and ``schemaRef``. ``identities``: identity
+    namespaces by property. ``profile``: whether the dataset is enabled for Profile.
+    """
     name = str(dataset["name"]) if switch.in_place else f"{dataset['name']} by day"
     percent = flow.partial_percent
     return (
@@ -72,23 +77,23 @@ def pipeline_text(
 
 
 def mapping_text(rows: Sequence[JsonMapping]) -> str:
-    """Return the mapping file, one mapping per line, without the fields that the pipeline builds itself."""
+    """Return the text of the mapping file, one mapping per line, without the fields that the pipeline fills itself."""
     lines = ",\n".join(f"    {json.dumps(dict(row), ensure_ascii=False)}" for row in kept_rows(rows))
     return f'{{\n  "mappings": [\n{lines}\n  ]\n}}\n'
 
 
 def kept_rows(rows: Sequence[JsonMapping]) -> list[JsonMapping]:
-    """Return the mappings of the dataflow that the pipeline also needs."""
-    return [row for row in rows if row.get("destination") not in BUILT]
+    """Return the dataflow's mappings without those of fields that the pipeline fills itself."""
+    return [row for row in rows if row.get("destination") not in GENERATED_FIELDS]
 
 
 def find_identities(
     rows: Sequence[JsonMapping], descriptors: Sequence[JsonMapping]
 ) -> tuple[dict[str, str], bool]:
-    """Return identities by property, and whether they come from the dataflow or are a default.
+    """Return identity namespaces by property, and False if they are only a default.
 
-    Identities are the properties that mappings or the schema's descriptors mark as such. A primary identity comes
-    first.
+    A property is an identity if its mapping or a descriptor of the schema marks its field as one. A primary identity
+    comes first.
     """
     by_path = {
         str(each.get("xdm:sourceProperty", "")).strip("/").replace("/", "."): each
@@ -116,11 +121,13 @@ def _copied_property(row: JsonMapping) -> str | None:
     except LanguageError:
         return None
     names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) == 2]
-    return next((_KNOWN[name] for name in names if name in _KNOWN), names[0] if names else None)
+    return next(
+        (_MIXPANEL_NAMES[name] for name in names if name in _MIXPANEL_NAMES), names[0] if names else None
+    )
 
 
 def _namespace_code(namespace: object) -> str | None:
-    """Return a descriptor's namespace if it is a code: it may also be a number."""
+    """Return the namespace of a descriptor if it is a code; None if it is a number."""
     return namespace if isinstance(namespace, str) and not namespace.isdecimal() else None
 
 

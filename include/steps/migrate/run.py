@@ -1,4 +1,4 @@
-"""One migration: the facts that were read from AEP, and the resulting files, plan, differences and switch day."""
+"""Prepare one migration: read the facts from AEP; create the files, the plan, the differences and the switch day."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class Migration:
-    """The files and the plan of a migration. ``plan``: the changes in AEP that the pipeline needs; None if ``plan_fault`` gives the reason."""
+    """The files and the plan of a migration; nothing is written.
+
+    ``dataset``: the name of the dataflow's dataset. ``plan``: the changes in AEP that the pipeline needs; None if they
+    cannot be determined, for the reason ``plan_fault``.
+    """
 
     pipeline: Pipeline
     pipeline_text: str

@@ -1,4 +1,4 @@
-"""The switch day: the first day that the pipeline loads, so that no day is missing or loaded twice. Pure functions."""
+"""Find the switch day, the first day that the pipeline loads: no day is missing or loaded twice. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _DAYS_AHEAD = 40
 class Switch:
     """How the pipeline takes over from the dataflow.
 
-    ``day``: the first day that the pipeline loads. ``in_place``: whether it loads into the dataflow's dataset; otherwise
-    it needs a new one.
-
-    ``sentences``: what to do, in order. ``gaps``: days that failed runs of the dataflow may have left incomplete.
+    Attributes:
+        day: The first day that the pipeline loads.
+        in_place: Whether the pipeline loads into the dataflow's dataset; otherwise it needs a new dataset.
+        sentences: What a person has to do, in order.
+        gaps: Days that failed runs of the dataflow may have left incomplete.
     """
 
     day: date
@@ -31,7 +32,7 @@ class Switch:
 def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     """Return the switch day, from the schedule and the runs of a dataflow.
 
-    ``zone``: the zone in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only
+    ``zone``: the zone in which the pipeline counts days. The dataflow and the pipeline can load into one dataset only
     if the dataflow ends exactly at midnight: a day that both have loaded is duplicated, because their ``_id``s differ.
     """
     done = _loaded_windows(flow)
@@ -71,7 +72,7 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
 
 
 def _separate_dataset(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
-    """Return a switch in which the pipeline loads everything into a new dataset, from the dataflow's first day on."""
+    """Return a switch in which the pipeline loads all days, from the dataflow's first day on, into a new dataset."""
     starts = [start for start, _ in _loaded_windows(flow)]
     day = _local_time(min(starts, default=flow.start_ms), zone).date()
     return Switch(
@@ -87,7 +88,10 @@ def _separate_dataset(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date
 
 
 def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | None:
-    """Return the first midnight at which a run ends: a run's window ends at its scheduled time."""
+    """Return the first midnight after ``after_ms`` at which a run's window ends; None within 40 days.
+
+    The window of a run ends at the time for which the run is scheduled.
+    """
     first = _local_time(after_ms, zone).date() + timedelta(days=1)
     for number in range(_DAYS_AHEAD):
         day = first + timedelta(days=number)
@@ -99,7 +103,7 @@ def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | 
 
 
 def _days_not_loaded(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
-    """Return the days in windows of failed runs that no successful run covers."""
+    """Return the days in the windows of failed runs that no successful run has read."""
     done = sorted(_loaded_windows(flow))
     failed = [run.window for run in flow.runs if run.status == "failed" and run.window is not None]
     days: set[date] = set()

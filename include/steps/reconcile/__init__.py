@@ -1,1 +1,1 @@
-"""Compares the lake with AEP: every day accounted for, and no orphaned batches."""
+"""Compare the lake with AEP: account for every day, refresh the last days, and abort orphaned batches."""

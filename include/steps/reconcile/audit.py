@@ -1,4 +1,4 @@
-"""Audit: accounts for every day from the pipeline's first to the last settled one, by the statuses in AEP."""
+"""Audit a pipeline: account for every day from its first to the last settled one, by the batches' statuses in AEP."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _NEVER_RUN = "never run"
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of all days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
+    """The audit of all days of a pipeline, oldest first.
+
+    ``undated``: the ids of active batches of this project whose tags name no day.
+    """
 
     pipeline: str
     days: tuple[AuditedDay, ...]
@@ -39,25 +42,26 @@ class Audit:
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
-        """The days of which rows are missing in AEP."""
+        """The days whose rows are not all active in AEP."""
         return tuple(day for day in self.days if day.is_missing)
 
     @property
     def outdated(self) -> tuple[AuditedDay, ...]:
-        """The days that were loaded under another filter, mapping, schema or time convention than today's."""
+        """The days that were loaded with another filter, mapping, schema or time convention than the current one."""
         return tuple(day for day in self.days if day.outdated)
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of days by status, and the number of active ``rows`` and of rows that AEP has ``refused``."""
+        """The number of days by status, the number of active ``rows``, and the number of rows that AEP ``refused``."""
         statuses = Counter(day.status.value for day in self.days)
         rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
         return {**dict(sorted(statuses.items())), **rows}
 
-    def to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
-        """Choose at most ``count`` missing days that a run may load: first days that were never tried, newest first.
+    def days_to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
+        """Return at most ``count`` missing days for a run to load: first the days that were never tried, newest first.
 
-        Days that were tried before take turns, so that a day that fails repeatedly does not keep others out.
+        Days that were tried before follow in an order that changes every day, so that a day that always fails does not
+        block the others. ``but``: days to leave out.
         """
         loadable = [day for day in reversed(self.missing) if day.is_loadable and day.day not in but]
         fresh = [day.day for day in loadable if day.reason == _NEVER_RUN]
@@ -66,10 +70,10 @@ class Audit:
         return [*fresh, *tried[turn:], *tried[:turn]][:count]
 
     def require_complete(self, now: datetime, grace_hours: float) -> None:
-        """Refuse days that are missing for longer than the grace period.
+        """Check that no day is missing for longer than the grace period.
 
         Raises:
-            DaysMissing: with the days, each with its reason, and what to do by reason.
+            DaysMissing: days are missing, or batches name no day; the message has the reasons, the hint the remedies.
         """
         if self.undated:
             raise DaysMissing(
@@ -90,7 +94,7 @@ class Audit:
 
 
 def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
-    """Return one sentence per remedy with the days that need it."""
+    """Return one sentence for each remedy, with the days that need it."""
     by_remedy: defaultdict[Remedy, list[str]] = defaultdict(list)
     for day in days:
         by_remedy[day.remedy].append(str(day.day))
@@ -110,10 +114,10 @@ def audit_days(
     now: datetime,
     current: Mapping[str, str] | None = None,
 ) -> Audit:
-    """Compare every day's ledger with one listing of the dataset's batches.
+    """Compare the ledger of every day with one listing of the dataset's batches in AEP.
 
-    ``current``: digests of what shapes a day today (``provenance.current_made_of``); days that were loaded under others are listed
-    as outdated. If a ledger cannot be read, its day is missing.
+    ``current``: the digests of ``provenance.current_made_of``; a day that was loaded with others is listed as outdated.
+    A day whose ledger cannot be read is missing.
     """
     states = read_days(history)
     batches = {
@@ -150,13 +154,13 @@ def audit_days(
 
 
 def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
-    """Return the days from the pipeline's first to the last settled one."""
+    """Return all days from the pipeline's first to the last settled one."""
     count = (last_settled_day(pipeline, now) - pipeline.start_date).days + 1
     return [pipeline.start_date + timedelta(days=number) for number in range(count)]
 
 
 def _surplus_batches(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
-    """Return active batches of this project that are not loads of the day by its ledger: their rows may be duplicates."""
+    """Return the active batches of a day that its ledger does not list as active: their rows may be duplicates."""
     strays = set(active) - {load.batch for load in state.loads}
     if strays:  # a run may have ended since the index was read
         strays -= {str(record.batch) for record in active_records(history.ledger(day).records())}
@@ -172,7 +176,7 @@ def _changed_inputs(state: DayState, current: Mapping[str, str]) -> tuple[str, .
 
 
 def _progress_without_ledger(history: History, pipeline: Pipeline, day: date) -> str:
-    """Return how far a day without a ledger has been processed."""
+    """Return a phrase that names the last finished step of a day without a ledger."""
     partition = PartitionKey(pipeline.name, day)
     done = [step for step in STEPS if manifest_keys(history.lake, partition, step)]
     return f"never loaded; {done[-1]} is its last finished step" if done else _NEVER_RUN

@@ -1,4 +1,4 @@
-"""One day of the audit: its status by its ledger and by AEP, and what to do about it."""
+"""Judge one day of the audit: its status by its ledger and by AEP, and the remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.steps.history.day_states import DayState, Load
 
 
 class DayStatus(Enum):
-    """The status of a day; only those in ``COMPLETE`` need no action."""
+    """The status of a day in the audit; a status in ``COMPLETE`` needs no action."""
 
     ACTIVE = "active"
     EMPTY = "empty"
@@ -29,7 +29,10 @@ class DayStatus(Enum):
 
 
 class Remedy(Enum):
-    """The remedy for a missing day; a run may load only days with ``RUN`` and ``CORRECT``."""
+    """What to do about a missing day, as a text for people.
+
+    A run may load a day without a person's decision only with ``RUN`` and ``CORRECT``.
+    """
 
     NONE = ""
     RUN = "run a backfill; catch_up_days of the pipeline file lets reconcile do that automatically"
@@ -52,7 +55,10 @@ Verdict = tuple[DayStatus, str, Remedy]
 
 @dataclass(frozen=True)
 class AuditedDay:
-    """The audit of one day. ``settled``: when the day could first be exported; ``rows``: active rows in AEP."""
+    """The audit of one day.
+
+    ``settled``: the time from which the day could be exported. ``rows``: the number of active rows.
+    """
 
     day: date
     status: DayStatus
@@ -60,14 +66,14 @@ class AuditedDay:
     settled: datetime
     rows: int = 0
     outdated: tuple[str, ...] = ()
-    """What has changed since the day was loaded: ``filter``, ``mapping``, ``schema``, ``time``."""
+    """What differs from the settings with which the day was loaded: ``filter``, ``mapping``, ``schema``, ``time``."""
     remedy: Remedy = Remedy.NONE
     refused: int = 0
-    """Rows that AEP has refused: in quarantine with a reason, and not active."""
+    """The number of rows that AEP refused; they are in quarantine with a reason, and not active."""
 
     @property
     def is_missing(self) -> bool:
-        """Whether rows of the day are missing in AEP."""
+        """Whether rows of the day are not active in AEP."""
         return self.status not in COMPLETE
 
     @property
@@ -79,7 +85,7 @@ class AuditedDay:
 def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdict:
     """Return the status, the reason and the remedy of a day.
 
-    ``state``: the day by its ledger; ``batches``: the batches of the dataset by id, as AEP lists them.
+    ``state``: the state of the day by its ledger. ``batches``: the batches of the dataset by id, as AEP lists them.
     """
     if state.progress == "unreadable":
         return DayStatus.UNREADABLE, state.trouble, Remedy.REBUILD
@@ -96,11 +102,12 @@ def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdi
 
 
 def is_active(batch: Batch | None) -> bool:
-    """Return whether AEP shows a batch as active; None is not active."""
+    """Return whether AEP reports a batch as active; False for None, a batch that AEP does not list."""
     return batch is not None and classify_status(batch.status) is BatchState.ACTIVE
 
 
 def _judge_inactive_loads(state: DayState, load: Load, batches: Mapping[str, Batch]) -> Verdict:
+    """Return the verdict on a day of which AEP does not report the batch of ``load`` as active."""
     found = batches.get(load.batch)
     says = f"reports its status as {found.status or 'nothing'}" if found else "does not list it"
     is_part = any(is_active(batches.get(other.batch)) for other in state.loads)
@@ -116,6 +123,7 @@ def _judge_inactive_loads(state: DayState, load: Load, batches: Mapping[str, Bat
 
 
 def _progress(state: DayState) -> Verdict:
+    """Return the verdict on a day whose active loads AEP confirms, or that has none."""
     if state.progress in ("waiting", "failed"):
         is_waiting = state.progress == "waiting"
         reason = "a run has started and not ended" if is_waiting else "AEP refused the last batch"

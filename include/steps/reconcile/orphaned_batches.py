@@ -1,4 +1,4 @@
-"""Aborts open batches that no run will ever fill, so that they do not stay in AEP for days."""
+"""Abort open batches that no run will continue, so that they do not stay in AEP for days."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger_state import in_flight
 
 OLD_ENOUGH = timedelta(hours=6)
-"""A run that created a batch a moment ago may not have recorded it in its ledger yet."""
+"""Only older batches and files are removed: a run may not have recorded a batch in its ledger yet."""
 
 
 def abort_orphaned_batches(history: History, aep: AepClient, now: datetime) -> list[str]:
-    """Abort the orphans among the dataset's batches; return their ids.
+    """Abort the orphaned batches of the dataset; return their ids.
 
-    An orphan is open (its rows are not visible, and will not be without COMPLETE) and was created by this project, from
-    this lake if the lake has an id, more than ``OLD_ENOUGH`` ago. The ledger of its partition does not refer to it.
+    A batch is orphaned if it is open (its rows become visible only after COMPLETE), was created by this project more
+    than ``OLD_ENOUGH`` ago, and is not in progress according to the ledger of its partition. If the lake has an id,
+    batches of other lakes are not aborted.
     """
     aborted = []
     for batch in aep.catalog.open_batches(history.target.dataset_id):

@@ -1,4 +1,4 @@
-"""Reconcile: which days are refreshed, and which older days have changed beyond that window."""
+"""Select the days that reconcile exports again, and count late events of older days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from include.steps.export.step import Exporter
 
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _SINCE = timedelta(days=7)
-"""The processing time range of reported late events: reconcile may fail for a week before it misses one."""
+"""Late events count if Mixpanel processed them within this time: reconcile may fail for a week and miss none."""
 
 
 def last_settled_day(pipeline: Pipeline, now: datetime) -> date:
@@ -38,16 +38,17 @@ def days_to_reconcile(pipeline: Pipeline, now: datetime) -> list[date]:
 
 
 def window_start(pipeline: Pipeline, now: datetime) -> date:
-    """Return the first day that is refreshed; with ``late_days: 0`` the day after the last settled one."""
+    """Return the first day that reconcile exports again; with ``late_days: 0``, the day after the last settled one."""
     return min(days_to_reconcile(pipeline, now), default=last_settled_day(pipeline, now) + timedelta(days=1))
 
 
 def late_beyond_window(
     lake: Lake, pipeline: Pipeline, mixpanel: Exporter, before: date, now: datetime
 ) -> dict[date, int]:
-    """Count by day the events before the day ``before`` that the last export of their day may not contain.
+    """Count the late events of days before ``before``: events that the last export of their day may not contain.
 
-    One export requests what Mixpanel processed recently; only days that were exported before are counted.
+    They are found with one export of all events that Mixpanel processed recently. Days without an export are not
+    counted.
     """
     last = before - timedelta(days=1)
     if last < pipeline.start_date:

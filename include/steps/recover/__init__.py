@@ -1,4 +1,4 @@
-"""Recover: rebuilds ledgers from AEP, and makes the two changes of a ledger that only a person can decide."""
+"""Recover lost ledgers from AEP, and change a ledger by a person's decision (adopt or release a batch)."""
 
 from __future__ import annotations
 

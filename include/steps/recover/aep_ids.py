@@ -1,4 +1,4 @@
-"""Reads the ``_id``s of batches from AEP, and writes the ledger records that make such a batch known."""
+"""Read the ``_id``s of batches from AEP's data lake, and record the batches in the ledger as loads."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 @dataclass(frozen=True)
 class Writer:
-    """The person who writes ledger records, and the reason; every record contains both."""
+    """The person who changes a ledger, and the reason; every record that is written contains both."""
 
     run: str
-    """``recover/<user>@<host>``, ``adopt/...`` or ``release/...``."""
+    """The author as ``recover/<user>@<host>``, ``adopt/...`` or ``release/...``; it stands in place of a run's id."""
     why: str
 
 
 @dataclass(frozen=True)
 class AepIds:
-    """Reads batches of a dataset and writes them into the history as active."""
+    """Reads the ids of active batches of a dataset, and records the batches as active in the history."""
 
     history: History
     dataset: Dataset
@@ -54,18 +54,18 @@ class AepIds:
     writer: Writer
 
     def workspace(self, day: date) -> Workspace:
-        """Return the day's workspace, also for a day outside the pipeline's bounds."""
+        """Return the workspace of a day, which may be outside the pipeline's dates."""
         return Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
 
-    def make_known(self, day: date, batches: Sequence[Batch]) -> list[LedgerRecord]:
-        """Read the ids of active batches and record each as active; return the ledger.
+    def record_batches(self, day: date, batches: Sequence[Batch]) -> list[LedgerRecord]:
+        """Read the ids of active batches from AEP, and record each batch as active; return the records of the ledger.
 
-        If interrupted, the next call continues where it stopped.
+        After an interruption, the call can be repeated and continues.
 
         Raises:
-            CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
-            AmendmentRefused: the day would hold ids of two recipes, or an id twice.
-            Conflict: a run wrote into the ledger at the same time.
+            CountMismatch: the number of rows in AEP's data lake differs from that in AEP's catalog.
+            AmendmentRefused: the day would have ids of two recipes, or an id twice.
+            Conflict: a run wrote to the ledger at the same time.
         """
         ledger = self.history.ledger(day)
         records = ledger.records()
@@ -85,17 +85,17 @@ class AepIds:
     def record(
         self, ledger: Ledger, records: list[LedgerRecord], kind: Kind, batch: str | None, **fields: object
     ) -> list[LedgerRecord]:
-        """Append a record with author and reason to a ledger; return the ledger's records."""
+        """Append a record with the author and the reason to a ledger; return all records of the ledger."""
         at = self.clock.now().isoformat(timespec="milliseconds")
         return ledger.append(
             records, kind, run=self.writer.run, note=self.writer.why, at=at, batch=batch, **fields
         )
 
     def _insert_ids(self, db: duckdb.DuckDBPyConnection, day: date, batch: Batch) -> int:
-        """Insert a batch's ids into the table ``found``; return their number.
+        """Insert the ids of a batch into the table ``found``; return their number.
 
         Raises:
-            CountMismatch: AEP's data lake has another number of rows than AEP's catalog counts.
+            CountMismatch: the number of rows in AEP's data lake differs from that in AEP's catalog.
         """
         rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
         if rows == batch.output_records:
@@ -116,7 +116,7 @@ class AepIds:
         batches: Sequence[Batch],
         scratch: Path,
     ) -> None:
-        """Refuse to record a day as loaded whose events are in AEP twice: every run of it would succeed."""
+        """Check that no event of the day is in AEP twice: once the day is recorded as loaded, no run reports it."""
         named = sorted(batch.id for batch in batches)
         rest = [record for record in active_records(records) if record.batch not in named]
         read_ids(db, "known", self.workspace(day), rest, scratch)
@@ -135,7 +135,7 @@ class AepIds:
     def _batch_fields(
         self, db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: Batch, scratch: Path
     ) -> dict[str, object]:
-        """Return the fields of the batch's records: its ids as a file, content and recipe by its tags."""
+        """Return the fields of the batch's ledger records: the file of its ids; content and recipe from its tags."""
         staged = digest_of({"read_from_aep": batch.id})
         name = batch.id.replace("'", "''")
         query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{name}'"
@@ -156,7 +156,7 @@ class AepIds:
         about: dict[str, object],
         rows: int,
     ) -> list[LedgerRecord]:
-        """Write the records that lead to ``active``, as a run would have, from the present end of the ledger."""
+        """Append the records that a run would have written for this batch, up to ``active``; skip those that exist."""
         newest = next((r for r in reversed(records) if r.batch == batch.id), None)
         before: list[Kind] = ["claimed", "created", "completing"]
         about = {**about, "counts": {"active": rows}}
@@ -179,20 +179,23 @@ class AepIds:
 
 
 def may_become_active(unfinished: LedgerRecord, found: Batch | None) -> bool:
-    """Return whether a batch in flight, as AEP shows it now, is or may become active."""
+    """Return whether a batch that the ledger shows as unfinished (``in_flight``) is or may become active in AEP.
+
+    ``found``: the batch as AEP shows it now; None if AEP does not list it.
+    """
     if found is None:  # the catalog may lag; a batch that AEP had reported as failed does not count
         return unfinished.kind != "failed"
     return classify_status(found.status) not in (BatchState.REFUSED, BatchState.GONE)
 
 
 def recipe_of(batch: Batch) -> int:
-    """Return the recipe of a batch's ids, by its tag; batches without a tag have recipe 1."""
+    """Return the recipe of the ids in a batch, from its tag; batches without the tag have recipe 1."""
     text = batch.tag(RECIPE_TAG) or ""
     return int(text) if text.isdecimal() else 1
 
 
 def _require_one_recipe(day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch]) -> None:
-    """Refuse a day of two recipes: runs compare ids only within a recipe, so the day could never be run again."""
+    """Check that all ids of a day have one recipe: with two recipes, runs could not compare the day's ids any more."""
     recipes = {str(record.batch): record.recipe for record in active_records(records)}
     recipes |= {batch.id: recipe_of(batch) for batch in batches}
     if len(set(recipes.values())) > 1:

@@ -1,4 +1,4 @@
-"""Changes of a ledger that only a person can decide: a batch is adopted or released."""
+"""Change a ledger by a person's decision: adopt a batch, or release it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _INSTEAD = {
 def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerRecord]:
     """Record that an active batch of this project is a load of ``day``; return the new records.
 
-    Its ids are read from AEP; no record is returned if the ledger lists it as active already.
+    The batch's ids are read from AEP. No record is written if the ledger lists the batch as active already.
 
     Raises:
-        AmendmentRefused: AEP does not list it, does not report it as active, it is not a load of this day, or a run has
-            another batch at AEP.
-        CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
+        AmendmentRefused: AEP does not list the batch or does not report it as active, it is not a load of this day, or
+            a run has another unfinished batch in AEP.
+        CountMismatch: the number of rows in AEP's data lake differs from that in AEP's catalog.
     """
     history = ids.history
     found = aep.batches.find(batch_id)
@@ -57,16 +57,18 @@ def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerR
     _require_nothing_in_flight(aep, day, before, found)
     at = ids.clock.now().isoformat(timespec="seconds")
     history.bind(ids.pipeline.name, at)
-    return ids.make_known(day, [found])[len(before) :]
+    return ids.record_batches(day, [found])[len(before) :]
 
 
 def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerRecord:
     """Record that a batch of the ledger is gone, so that the next run loads its rows again.
 
+    A data lake that cannot be read does not prevent this. A batch that AEP shows for another day or dataset has no rows
+    of this day, and can always be released.
+
     Raises:
-        AmendmentRefused: the ledger does not count on it, or AEP's catalog or its data lake shows it, so that its rows
-            would be duplicated. A data lake that cannot be read does not prevent it; a batch that AEP shows as a load
-            of another day or dataset has no rows of this day.
+        AmendmentRefused: the ledger does not list the batch as active or in progress, or AEP's catalog or its data lake
+            shows the batch, so that its rows would be duplicated.
     """
     ledger = ids.history.ledger(day)
     records = ledger.records()
@@ -95,7 +97,7 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
 def _require_nothing_in_flight(
     aep: AepClient, day: date, records: list[LedgerRecord], adopted: Batch
 ) -> None:
-    """Refuse while another batch is in flight: a run continues with the last batch of the ledger and would not see it."""
+    """Check that no other batch of the day may become active: a run continues only the newest batch of the ledger."""
     unfinished = in_flight(records)
     if unfinished is None or unfinished.batch == adopted.id:
         return
@@ -110,7 +112,7 @@ def _require_nothing_in_flight(
 
 
 def _rows_shown(ids: AepIds, batch_id: str) -> int:
-    """Return how many rows of a batch AEP's data lake shows; 0 if it cannot be read."""
+    """Return the number of rows of a batch in AEP's data lake; 0 if the data lake cannot be read."""
     with suppress(LakeNotReadable):
         found = ids.reader.fingerprints(ids.dataset, EVER.start, EVER.end, batches=[batch_id])
         return sum(bucket.rows for bucket in found.values())

@@ -1,4 +1,4 @@
-"""The person who changes a ledger by hand, for its records."""
+"""Identify the person who changes a ledger, for the records of the ledger."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Recover: rebuilds from AEP the ledgers and id sets that were lost with a lake, or are missing in an older copy.
+"""Rebuild ledgers and id files from AEP, after a lake was lost or if the lake is an older copy.
 
-AEP's active batches of this project define what was loaded. Later runs compare with them and load what is missing.
+AEP's active batches of this project define which rows were loaded. Later runs load the rows that are missing.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ _UNDECIDED = (BatchState.OPEN, BatchState.COMMITTED, BatchState.UNKNOWN)
 
 @dataclass(frozen=True)
 class RecoveredDay:
-    """The recovery of one day. ``written``: batches that are known now; ``ended``: batches that AEP does not hold any more.
+    """The result of recovering one day.
 
-    ``refused``: why the day could not be recovered; empty if it was.
+    Attributes:
+        written: The ids of the batches that were recorded as active.
+        ended: The ids of the batches that were recorded as gone, because AEP does not have them any more.
+        refused: Why the day could not be recovered; empty if it was.
     """
 
     written: tuple[str, ...] = ()
@@ -45,29 +48,32 @@ class RecoveredDay:
 
 @dataclass(frozen=True)
 class Recovery:
-    """The recovery of a history. ``tagged``: whether the dataset has a new lake id."""
+    """The result of recovering several days of a history.
+
+    ``tagged``: whether the dataset was tagged with the id of this lake.
+    """
 
     days: Mapping[date, RecoveredDay]
     tagged: bool = False
 
     @property
     def written(self) -> dict[date, list[str]]:
-        """The batches that are known now, by day."""
+        """The ids of the batches that were recorded as active, by day."""
         return {day: list(found.written) for day, found in self.days.items() if found.written}
 
     @property
     def ended(self) -> dict[date, list[str]]:
-        """The batches that AEP does not hold any more, by day."""
+        """The ids of the batches that were recorded as gone, by day."""
         return {day: list(found.ended) for day, found in self.days.items() if found.ended}
 
     @property
     def refused(self) -> dict[date, str]:
-        """The reasons of the days that could not be recovered."""
+        """The reason for each day that could not be recovered."""
         return {day: found.refused for day, found in self.days.items() if found.refused}
 
     @property
     def known(self) -> list[date]:
-        """The days whose ledgers were complete, so that nothing was written."""
+        """The days whose ledgers already agreed with AEP, so that nothing was written."""
         return [day for day, found in self.days.items() if found == RecoveredDay()]
 
 
@@ -83,15 +89,15 @@ def recover(
     why: str = "the lake is rebuilt from AEP",
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Recovery:
-    """Record the active batches of ``days`` (None: all) that the history lacks; then connect lake and dataset by id.
+    """Record the active batches of ``days`` (or of all days) that the history lacks; then tag the dataset.
 
-    ``on_progress`` is called with the number of finished days and the number of all days.
-    ``history`` is opened without comparing lake ids (``open_history(..., any_lake=True)``).
+    The dataset's tag gets the id of the lake. ``history`` is opened without comparing lake ids (``open_history(...,
+    any_lake=True)``). ``on_progress`` is called with the number of finished days and the number of all days.
 
     Raises:
-        AnotherSource: batches of the dataset hold events of another Mixpanel project. Nothing was written.
+        AnotherSource: batches of the dataset contain events of another Mixpanel project. Nothing was written.
         LakeNotReadable, QueryServiceBusy: AEP's data lake cannot be read. The call can be repeated.
-        Conflict: a run wrote into a ledger at the same time.
+        Conflict: a run wrote to a ledger at the same time.
     """
     batches = DatasetBatches.of(history, aep)
     require_source(history, batches.all)
@@ -135,7 +141,7 @@ class _Day:
         missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]
         try:
             if missing:
-                self.ids.make_known(self.day, missing)
+                self.ids.record_batches(self.day, missing)
         except (CountMismatch, AmendmentRefused) as error:
             return RecoveredDay(ended=ended, refused=str(error))
         except BadManifest as error:
@@ -148,7 +154,7 @@ class _Day:
         return f"{error} Move the folder {folder} out of the lake, then run recover again."
 
     def _contradiction(self, active: Sequence[LedgerRecord]) -> str | None:
-        """Return why the batches in AEP do not allow the recovery of the day now, or None."""
+        """Return why the batches in AEP prevent the recovery of the day now; None if they do not."""
         undecided = [b for b in self.batches.of_day(self.day) if classify_status(b.status) in _UNDECIDED]
         if undecided:
             batch = undecided[0]
@@ -175,7 +181,10 @@ class _Day:
         return None
 
     def _in_flight(self, records: list[LedgerRecord]) -> str | None:
-        """Return the reason why the recovery would lose a batch in flight: a run continues only with the last batch of the ledger."""
+        """Return why an unfinished batch prevents the recovery; None if it does not.
+
+        A run continues only the newest batch of the ledger, so it would not find an unfinished one after the recovery.
+        """
         unfinished = in_flight(records)
         if unfinished is None or unfinished.batch in {batch.id for batch in self.batches.active_of(self.day)}:
             return None
@@ -191,7 +200,7 @@ class _Day:
         return classify_status(found.status if found is not None else None)
 
     def _is_readable(self, record: LedgerRecord) -> bool:
-        """Return whether the ids of a load are in the lake."""
+        """Return whether the lake has the ids of a load."""
         workspace = self.ids.workspace(self.day)
         with workspace.scratch() as scratch, open_duckdb(scratch) as db:
             try:

@@ -1,4 +1,4 @@
-"""Check the size of a partition's batch against AEP's limit and against AEP's recommendation."""
+"""Check the size of a partition's batch against AEP's limit and AEP's recommendation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def require_room(workspace: Workspace, files: list[LakeFile]) -> None:
-    """Check that AEP ingests the files as one batch: a partition is always one batch.
+    """Check that the files of a partition are not too many and not too large for one batch in AEP.
+
+    A partition is always loaded as one batch.
 
     Raises:
         PayloadTooLarge: there are too many files, or too many bytes.

@@ -1,4 +1,4 @@
-"""Stage the rows to load in files that AEP accepts: the files of validate, or new files without rows active in AEP."""
+"""Stage the rows to load, in files that AEP accepts: those of validate, or new files without the rows active in AEP."""
 
 from __future__ import annotations
 
@@ -72,7 +72,11 @@ def stage_partition(
 
 @dataclass(frozen=True)
 class Stage(Step):
-    """The stage step for one day: it excludes the rows of the ``active`` loads."""
+    """The stage step for one day.
+
+    ``raw``, ``mapped``, ``valid``: the manifests of export, transform and validate. ``active``: the ledger records of
+    the loads whose rows are excluded; empty if all rows replace them.
+    """
 
     name = "stage"
     workspace: Workspace
@@ -84,7 +88,7 @@ class Stage(Step):
 
     @classmethod
     def of(cls, workspace: Workspace, valid: Manifest, history: History | None, *, replace: bool) -> Stage:
-        """Return the step for the output ``valid`` of validate; read the earlier manifests and the day's ledger."""
+        """Return the step for the output ``valid`` of validate; its earlier manifests and the day's ledger are read."""
         mapped = workspace.require("transform", valid.inputs["transform"])
         raw = workspace.require("export", mapped.inputs["export"])
         if history is None:
@@ -94,7 +98,10 @@ class Stage(Step):
         return cls(workspace, raw, mapped, valid, history, () if replace else active_records(records))
 
     def existing(self) -> Manifest | None:
-        """Return an output of ``valid`` that is active in AEP, as are all loads that it excluded; None without one."""
+        """Return the staged output of an active load that was made from ``valid``; None without such a load.
+
+        All loads that the output excluded must be active as well.
+        """
         for digest in self._excluded:
             staged = self.workspace.find("stage", digest)
             if (
@@ -123,7 +130,7 @@ class Stage(Step):
         """Exclude the active rows, and write the other rows to new files, or reuse the files of validate."""
         workspace, valid, history = self.workspace, self.valid, self.history
         with closing(self._unloaded(scratch)) as unloaded:
-            if unloaded.is_everything and _can_be_sent(workspace, valid):
+            if unloaded.has_all_valid_rows and _can_be_sent(workspace, valid):
                 files = _reuse_valid_files(unloaded.day, digest)
                 require_room(workspace, files)
             else:
@@ -159,7 +166,7 @@ class Stage(Step):
 
 
 def _can_be_sent(workspace: Workspace, valid: Manifest) -> bool:
-    """Return whether AEP accepts the files of validate unchanged, so that they need not be written again."""
+    """Return whether the files of validate, and of its base, have the form and the size that AEP accepts."""
     base = workspace.base_of(valid)
     most = (
         FILE_ROWS * 6 // 5

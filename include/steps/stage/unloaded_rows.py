@@ -1,4 +1,4 @@
-"""Select the valid rows that have to be loaded: those whose ``_id`` is not in an active batch in AEP."""
+"""Select the valid rows that have to be loaded: rows whose ``_id`` is not in an active batch in AEP."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _CHUNK_ROWS = 100_000
 
 
 class UnloadedRows:
-    """The valid rows of a day that have to be loaded: neither active in AEP nor withheld (refused by AEP before).
+    """The valid rows of a day that have to be loaded: rows that are neither active in AEP nor withheld.
 
-    DuckDB compares the ids, and the rows are streamed. Only the necessary files are downloaded: without active loads,
-    no ids are compared; if all mapped rows are valid, the ids are read from the list of the day's events; the rows of a
-    delta's base are read only if one of them has to be loaded.
+    A withheld row was refused by AEP before, and is unchanged. DuckDB compares the ids; rows are read one row group at
+    a time. Only the necessary files are downloaded: without active loads, no ids are compared; if all mapped rows are
+    valid, the ids are read from transform's list of events; the rows of a delta's base are read only if one of them has
+    to be loaded.
     """
 
     def __init__(
@@ -61,12 +62,12 @@ class UnloadedRows:
 
     @property
     def listed_ids(self) -> LakeFile | None:
-        """The file in the lake that already lists exactly the rows to load, or None."""
+        """The file of transform that lists the ``_id``s of exactly the rows to load; None if no file does."""
         is_list_of_day = self.mapped.delta is None and self._all_are_valid
-        return _events_of(self.mapped) if self.is_everything and is_list_of_day else None
+        return _events_of(self.mapped) if self.has_all_valid_rows and is_list_of_day else None
 
     @property
-    def is_everything(self) -> bool:
+    def has_all_valid_rows(self) -> bool:
         """Whether all valid rows have to be loaded."""
         return not self._active or not (self.counts["already_active"] or self.counts.get("withheld"))
 
@@ -97,20 +98,20 @@ class UnloadedRows:
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield the rows to load as Arrow tables, each from one row group of the valid files."""
-        if self.is_everything:
+        if self.has_all_valid_rows:
             yield from self.day.base_tables()
-            yield from row_groups(self.day.own_paths)
+            yield from row_groups(self.day.output_paths)
             return
         if self.counts["already_active"] + self.counts.get("withheld", 0) == self._valid.rows:
             return
-        self._number("own_rows", self.day.own_paths)
+        self._number("own_rows", self.day.output_paths)
         own = self._count("FROM own_rows ANTI JOIN excluded USING (_id)")
         if self._count("FROM unloaded") > own:
             self._number("base_rows", self.day.base_paths)
             self.db.execute("DELETE FROM base_rows WHERE _id IN (SELECT _id FROM superseded)")
             yield from self._not_excluded("base_rows", self.day.base_paths)
         if own:
-            yield from self._not_excluded("own_rows", self.day.own_paths)
+            yield from self._not_excluded("own_rows", self.day.output_paths)
 
     def _not_excluded(self, numbered: str, paths: Sequence[Path]) -> Iterator[pa.Table]:
         """Yield the rows of ``paths`` that are not excluded; ``numbered``: the table of their ids and row numbers."""
@@ -140,7 +141,7 @@ class UnloadedRows:
             db.execute("CREATE TEMP VIEW valid AS SELECT _id FROM events")
         else:
             _view(db, "base_valid", "_id", self.day.base_paths)
-            _view(db, "own_valid", "_id", self.day.own_paths)
+            _view(db, "own_valid", "_id", self.day.output_paths)
             db.execute(
                 f"CREATE TEMP VIEW valid AS SELECT _id FROM base_valid{base} UNION ALL SELECT _id FROM own_valid"
             )
@@ -170,7 +171,7 @@ class UnloadedRows:
         """Whether all mapped rows are valid, so that transform's lists of events are lists of the valid rows."""
         lists = [each for each in (self.mapped, self._mapped_day.base) if each is not None]
         return self._valid.rows == self.mapped.rows and all(
-            _events_of(each) is not None or not each.own_rows for each in lists
+            _events_of(each) is not None or not each.rows_in_files for each in lists
         )
 
     def _events_query(self, mapped: Manifest | None, rest: str = "") -> str:

@@ -1,4 +1,7 @@
-"""Read the spilled rows of a bucket in pieces that fit into memory; rows with one ``_id`` are in the same piece."""
+"""Read the events of one bucket (a time span of the day) from spill files, in pieces that fit into memory.
+
+All rows with the same ``_id`` are in the same piece, so that duplicates can be found in each piece separately.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ _DEEPEST = 30
 
 
 def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[pa.Table]:
-    """Yield the spilled rows of a bucket as Arrow tables, and remove the bucket's spill files.
+    """Yield the rows of a bucket (a time span of the day) as Arrow tables, and remove the bucket's spill files.
 
-    ``rows``, ``size``: the number of rows and bytes of the bucket. A bucket that is too large is divided by seconds of
-    the day, and a second that is too large by the bytes of ``_id``. The pieces are in the order of time, except those
-    of a divided second, which are in the order of ``_id``.
+    ``rows``, ``size``: the number of rows and bytes of the bucket. A bucket that is too large for one piece is divided
+    by the second of the events, and a second that is too large by the bytes of ``_id``. The pieces are in the order of
+    time, except those of a divided second, which are in the order of ``_id``.
     """
     yield from _pieces(job, spilled_files(job.scratch, bucket), rows, size, 0)
 
@@ -88,7 +91,10 @@ def _seconds(paths: Sequence[Path], schema: pa.Schema) -> tuple[int, int]:
 
 
 def _byte_of_id(table: pa.Table, depth: int) -> npt.NDArray[np.int32]:
-    """Return one byte of the ``_id`` of each row: a later byte for each level of division ``depth``."""
+    """Return one byte of the ``_id`` of each row, by which the rows are divided.
+
+    ``depth``: how often the rows have been divided before; each level uses the next byte.
+    """
     import numpy as np
 
     column = table["id"].combine_chunks()

@@ -1,6 +1,6 @@
-"""Compute the counts of a day that was mapped as a delta.
+"""Compute the counts of a day of which only the lines that were added or removed since an earlier export were mapped.
 
-They are the counts of the base, minus those of the removed lines, plus those of the added lines.
+They are the counts of the earlier output (the base), minus those of the removed lines, plus those of the added lines.
 """
 
 from __future__ import annotations
@@ -30,11 +30,17 @@ _OF_ALL_ROWS = {
 
 @dataclass(frozen=True)
 class DayTotals:
-    """Computes the counts of a day that was mapped as a delta of ``base``, the transform output of the export's base.
+    """Computes the counts of a day from those of an earlier output of transform and from the lines that differ.
 
-    ``raw``: the export. ``job``: the job of the added lines. ``named``: the properties that the mapping names; if it
-    contains None, all properties count as mapped. ``added``, ``removed``: the first pass of the added and the removed
-    lines. ``superseded``: the rows of the base that are not rows of the day. ``written``: the rows of the added lines.
+    Attributes:
+        raw: The manifest of the day's export, a delta.
+        base: The manifest of the earlier output of transform.
+        job: The parameters with which the added lines were mapped.
+        named: The properties that the mapping names; None among them means that all properties count as mapped.
+        added: The counts of the added lines after the first pass.
+        removed: The counts of the removed lines after the first pass.
+        superseded: The rows of ``base`` that no longer belong to the day.
+        written: The rows that were written for the added lines.
     """
 
     raw: Manifest
@@ -47,10 +53,10 @@ class DayTotals:
     written: tuple[WrittenPart, ...]
 
     def counts(self, rows: int, compacted: int) -> dict[str, int]:
-        """Return the counts of the day, by name, for the manifest.
+        """Return the counts of the whole day by name, for the manifest.
 
-        ``rows``: the number of mapped rows of the day. ``compacted``: the rows of the added lines that Mixpanel may
-        merge; those of the base are added.
+        ``rows``: the number of mapped rows of the day. ``compacted``: the number of the added rows that Mixpanel may
+        merge into others; the base's number is added to it.
         """
         before = self.base.counts
         lines = Counter({name: n for name, n in before.items() if name not in _OF_ALL_ROWS})
@@ -72,7 +78,7 @@ class DayTotals:
         }
 
     def details(self) -> JsonObject:
-        """Return the details of the day for the manifest: counts by schema field, event name, property or reason.
+        """Return the details of the whole day for the manifest: counts by schema field, event name, property or reason.
 
         ``at_most`` lists the counts that are upper bounds, because they may include superseded rows.
         """
@@ -110,7 +116,7 @@ class DayTotals:
         return +total
 
     def _names_of_upper_bounds(self) -> Iterator[str]:
-        """Yield ``not_converted`` and ``dropped_identities``, each only if its count may include superseded rows."""
+        """Yield the names of the counts (``not_converted``, ``dropped_identities``) that may count superseded rows."""
         compiled = self.job.compiled
         computed = {
             "not_converted": {leaf.name for leaf in compiled.computed},
@@ -124,7 +130,10 @@ class DayTotals:
                 yield name
 
     def _names(self) -> JsonObject:
-        """Return the counts of events by name and of unmapped properties; an incomplete list gets no further names."""
+        """Return the number of events by name and by unmapped property.
+
+        If the base does not list all names, names that it does not list are not added.
+        """
         base = self.base.details
         partial = set(base.get("partial", ()))
         unmapped = base.get("unmapped", {})
@@ -148,9 +157,9 @@ class DayTotals:
 
 
 def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> dict[str, int]:
-    """Return, by property without a mapping, the number of events that have the property.
+    """Return the number of events that have a property without a mapping, by property.
 
-    ``named``: the properties that the mapping names; if it contains None, no property is without a mapping.
+    ``named``: the properties that the mapping names; None among them means that all properties count as mapped.
     """
     return {name: rows for name, rows in names.items() if name not in named and None not in named}
 

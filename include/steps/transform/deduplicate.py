@@ -18,11 +18,13 @@ _Key = tuple[int, int, int, str]
 
 @dataclass(frozen=True)
 class DeduplicatedRows:
-    """The result of ``deduplicate``.
+    """The rows of a table that ``deduplicate`` keeps, and the number of rows that it drops.
 
-    ``rows``: the indexes of the rows to keep, ordered by time and then by ``_id``. ``lines``: for each row of the
-    table, the number of rows with its ``_id`` (valid for kept rows). ``duplicates``: the number of dropped rows.
-    ``twins``: the number of dropped rows without ``$insert_id``.
+    Attributes:
+        rows: The indexes of the rows to keep, ordered by time and then by ``_id``.
+        lines: For each row of the table, the number of rows with its ``_id``; only valid for rows that are kept.
+        duplicates: The number of dropped rows.
+        twins: The number of dropped rows without ``$insert_id``.
     """
 
     rows: Integers
@@ -42,15 +44,15 @@ def deduplicate(table: pa.Table, *, compare_all: bool) -> DeduplicatedRows:
     import numpy as np
 
     ids = _id_words(table)
-    losers, winners = _dropped_rows(table, ids[:, 0], compare_all)
+    dropped, lines_of_kept = _dropped_rows(table, ids[:, 0], compare_all)
     lines = np.ones(table.num_rows, np.int32)
-    lines[list(winners)] = list(winners.values())
+    lines[list(lines_of_kept)] = list(lines_of_kept.values())
     kept = np.ones(table.num_rows, bool)
-    kept[losers] = False
+    kept[dropped] = False
     rows = np.flatnonzero(kept)
     rows = rows[_by_time_and_id(table["timestamp"].to_numpy()[rows], ids[rows])]
-    has_insert_id = table["has_insert_id"].take(losers).to_pylist() if losers else []
-    return DeduplicatedRows(rows, lines, len(losers), has_insert_id.count(False))
+    has_insert_id = table["has_insert_id"].take(dropped).to_pylist() if dropped else []
+    return DeduplicatedRows(rows, lines, len(dropped), has_insert_id.count(False))
 
 
 def _by_time_and_id(stamps: Integers, words: npt.NDArray[np.uint64]) -> Integers:
@@ -77,7 +79,10 @@ def _id_words(table: pa.Table) -> npt.NDArray[np.uint64]:
 def _dropped_rows(
     table: pa.Table, first_words: npt.NDArray[np.uint64], compare_all: bool
 ) -> tuple[list[int], dict[int, int]]:
-    """Return the indexes of the rows to drop, and by index of each kept row with duplicates, its number of rows."""
+    """Return the indexes of the rows to drop, and for each row that has duplicates and is kept, the number of its rows.
+
+    The second result is by index of the kept row.
+    """
     import numpy as np
 
     order = np.argsort(first_words)
@@ -90,14 +95,14 @@ def _dropped_rows(
     keys = _keys(table.take(suspects))
     for place, identity in enumerate(table["id"].take(suspects).to_pylist()):
         groups.setdefault(identity, []).append(place)
-    losers: list[int] = []
-    winners: dict[int, int] = {}
+    dropped: list[int] = []
+    lines_of_kept: dict[int, int] = {}
     for places in groups.values():
         if len(places) > 1:
             stays = _first(table, suspects, places, keys, compare_all)
-            losers += [int(suspects[place]) for place in places if place != stays]
-            winners[int(suspects[stays])] = len(places)
-    return sorted(losers), winners
+            dropped += [int(suspects[place]) for place in places if place != stays]
+            lines_of_kept[int(suspects[stays])] = len(places)
+    return sorted(dropped), lines_of_kept
 
 
 def _keys(rows: pa.Table) -> list[_Key]:

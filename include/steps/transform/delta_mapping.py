@@ -1,8 +1,8 @@
-"""Map a day whose export is a delta: only the lines that differ from the export's base are read.
+"""Map a day that was exported again from the lines that differ from an earlier export of the day.
 
-The result is the same as if all lines were mapped: the rows of the base without the superseded rows, and the rows of
-the added lines. If ids and digests do not show which of two rows has to be kept, ``DeltaMapping.run`` returns None, and
-the caller maps all lines.
+The output is a delta: the rows of the added lines, and the ``_id``s of the rows of the earlier output (the base) that
+are superseded. Together with the base, it has the same rows as if all lines were mapped. If ids and digests do not show
+which of two rows has to be kept, ``DeltaMapping.run`` returns None, and the caller maps all lines.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ from include.steps.workspace import Workspace
 if TYPE_CHECKING:
     import duckdb
 
-_CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
+_TIME_DEPENDENT_REASONS = {"time_in_the_future", "unexpected_error"}
 """Reasons for quarantine that depend on the time of the mapping: a line of the base may get another result today."""
 _EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """The added or the removed lines after the first pass: ``found`` has the counts, ``spilled`` the files of rows."""
+    """The added or the removed lines of a delta after the first pass.
+
+    ``found``: their counts. ``spilled``: the spill files with their rows.
+    """
 
     job: Job
     found: day.FirstPass
@@ -54,10 +57,14 @@ class _Lines:
 
 @dataclass(frozen=True)
 class DeltaMapping:
-    """The transform of an export ``raw`` that is a delta.
+    """Maps an export that is a delta, if an output of transform exists for the earlier export to which it refers.
 
-    ``base``: the transform output of the export's base; its files are in the lake. ``job``: the job for the whole day,
-    without paths. ``named``: the properties that the mapping names; None in it means all. ``digest``: of the output.
+    Attributes:
+        raw: The manifest of the export.
+        base: The manifest of that output of transform; its files are in the lake.
+        job: The parameters for the whole day, without the paths of files.
+        named: The properties that the mapping names; None among them means that all properties count as mapped.
+        digest: The digest of the output to make.
     """
 
     workspace: Workspace
@@ -68,7 +75,7 @@ class DeltaMapping:
     digest: str
 
     def run(self, check_unmapped: Callable[[dict[str, int]], None]) -> Made | None:
-        """Map the differing lines, and return the output; None if all lines of the day have to be mapped.
+        """Map the lines that differ, and return the output; return None if all lines of the day have to be mapped.
 
         ``check_unmapped`` is called with the counts of unmapped properties of the added lines; it may raise an error.
 
@@ -77,7 +84,11 @@ class DeltaMapping:
         """
         events = self._events_of_base()
         quarantine = self._quarantine_of_base()
-        if events is None or quarantine is None or _CANNOT_TELL & self.base.details["reasons"].keys():
+        if (
+            events is None
+            or quarantine is None
+            or _TIME_DEPENDENT_REASONS & self.base.details["reasons"].keys()
+        ):
             return None
         with self._read("removed") as (removed, _), self._read("added") as (added, others):
             check_unmapped(unmapped_counts(added.found.names.most_common(), self.named))
@@ -129,7 +140,10 @@ class DeltaMapping:
             db.close()
 
     def _events_of_base(self) -> list[Path] | None:
-        """Download the base's list of events; return its path, or None if the list is of an earlier version."""
+        """Download the list of events of the earlier output; return its path, or None if the list is too old.
+
+        A list of an old version lacks columns.
+        """
         import pyarrow.parquet as pq
 
         listed = self.base.details.get("events")
@@ -140,7 +154,7 @@ class DeltaMapping:
         return [path] if set(pq.read_schema(path).names) >= _EVENT_COLUMNS else None
 
     def _quarantine_of_base(self) -> list[Path] | None:
-        """Download the base's quarantine file; return its path, or None if the file was removed."""
+        """Download the quarantine file of the earlier output; return its path, or None if the file was removed."""
         kept = self.base.details["quarantine"]
         if not kept:
             return []
@@ -184,12 +198,12 @@ class DeltaMapping:
 
 
 def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
-    """Remove from the spill files the added rows that duplicate a row of the base which is kept instead."""
-    if not len(superseded.losers):
+    """Remove added rows from the spill files if a row of the earlier output has the same ``_id`` and is kept."""
+    if not len(superseded.not_kept):
         return
     for path in added.spilled:
         bucket = int(path.name.split("-")[1])
-        rows, size = without_ids(path, spill_schema(added.job.compiled), superseded.losers)
+        rows, size = without_ids(path, spill_schema(added.job.compiled), superseded.not_kept)
         added.found.rows[bucket] -= rows
         added.found.bytes[bucket] -= size
         if not added.found.rows[bucket]:
@@ -197,9 +211,9 @@ def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
 
 
 def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
-    """Write the base's quarantine records without those of removed lines to ``path``; return how many were written.
+    """Write the earlier output's quarantine records, without those of removed lines, to ``path``; return their number.
 
-    Return None if a removed line that was quarantined is missing from the base's records.
+    Return None if the record of a removed line is missing.
     """
     gone: Counter[tuple[str, str]] = Counter()
     for each in removed.found.quarantined:
@@ -218,6 +232,6 @@ def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines
 
 
 def _key(record: bytes) -> tuple[str, str]:
-    """Return the reason and the line of a quarantine record, which is JSON."""
+    """Return the reason and the text of the line in a quarantine record, by which records are compared."""
     body = msgspec.json.decode(record)
     return body["reason"], body.get("raw") or body["raw_base64"]

@@ -1,6 +1,7 @@
-"""The first pass of a transform: parse blocks of lines, convert the events, and write them to spill files by bucket.
+"""Run the first pass of a transform: parse blocks of lines, convert the events, and write them to spill files.
 
-Lines that cannot be parsed or converted are written to quarantine.
+There are spill files for each bucket (a time span of the day). Lines that cannot be parsed or converted go to
+quarantine.
 """
 
 from __future__ import annotations
@@ -34,9 +35,15 @@ _KEPT_BYTES = 24 * 1024 * 1024
 class Parsed:
     """The result of the first pass of one process.
 
-    ``rows``, ``bytes``: the spilled rows and bytes by bucket. ``counts``: see ``EventParser``. ``reasons``: refused
-    lines by reason. ``by_event``: events by name. ``names``: events by property without a field. ``evidence``: see
-    ``EvidenceLog``. ``quarantined``: the file of refused lines, or None.
+    Attributes:
+        rows: The number of spilled rows, by bucket.
+        bytes: The number of spilled bytes, by bucket.
+        counts: See ``EventParser``.
+        reasons: The number of quarantined lines, by reason.
+        by_event: The number of events, by name.
+        names: The number of events that have an unmapped property, by property.
+        evidence: See ``EvidenceLog``.
+        quarantined: The file of quarantined lines; None if no line was quarantined.
     """
 
     rows: Counter[int]

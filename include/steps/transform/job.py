@@ -1,4 +1,4 @@
-"""The parameters that all processes of one transform share, and the division of the day into buckets."""
+"""Define the parameters that all processes of one transform share, and the division of the day into buckets."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Limits:
     """Limits for rows and bytes, so that memory does not grow with the size of a day.
 
     They affect the output, so they do not depend on the machine. ``flush_*``: how much a process collects before it
-    writes to its spill files. ``bucket_rows``: the target size of a bucket; ``most_buckets``: the maximum number of
-    buckets. ``piece_*``: how much is de-duplicated and sorted at once. ``group_*``: the maximum of a Parquet row group.
-    ``file_rows``: the approximate maximum of an output file; a day with fewer than ``small_rows`` rows is one file.
+    writes to its spill files. ``bucket_rows``: the target size of a bucket (a time span of the day); ``most_buckets``:
+    the maximum number of buckets. ``piece_*``: how much is de-duplicated and sorted at once. ``group_*``: the maximum
+    of a Parquet row group. ``file_rows``: the approximate maximum of an output file; a day with fewer than
+    ``small_rows`` rows is one file.
     """
 
     flush_rows: int = 40_000
@@ -48,7 +49,8 @@ class Job:
     """The parameters of one transform.
 
     ``paths``: the local files of the export, with ``rows`` lines. ``zone``: the project's time zone if the property
-    ``time`` is local time; None if it is UTC. ``now_ms``: the latest time of an event, in ms since the epoch.
+    ``time`` is local time; None if it is UTC. ``now_ms``: the latest time that an event may have, in ms since the
+    epoch; later events are quarantined. ``recipe``: the number of the ``_id`` recipe.
     """
 
     paths: tuple[Path, ...]
@@ -64,7 +66,10 @@ class Job:
     limits: Limits = Limits()
 
     def event_parser(self, log: EvidenceLog) -> EventParser:
-        """Return a new parser for the lines of this day; ``log`` collects the times of live events."""
+        """Return a new parser for the lines of this day.
+
+        ``log`` collects the times of live events (``is_live``), which show whether ``time`` is UTC.
+        """
         return EventParser(
             project_id=self.project_id,
             day=self.day,
@@ -77,14 +82,18 @@ class Job:
 
     @property
     def midnight_seconds(self) -> int:
-        """The time 00:00:00 of the day, in seconds since the epoch, in the clock of the property ``time``."""
+        """Midnight at the start of the day, in seconds since the epoch, on the clock of the property ``time``.
+
+        The clock shows UTC or the project's local time (``zone``).
+        """
         return (self.day - date(1970, 1, 1)).days * _DAY_SECONDS
 
     @cached_property
     def bucket_of_second(self) -> npt.NDArray[np.int16]:
-        """The bucket of each second of the day, as an array of 86,400 16-bit integers.
+        """The bucket number for each second of the day, as an array of 86,400 16-bit integers.
 
-        The bucket numbers increase with time. The seconds around a change of the clock share one bucket.
+        A bucket is a time span of the day; the numbers increase with time. The seconds around a change of the clock are
+        in one bucket.
         """
         import numpy as np
 
@@ -98,7 +107,7 @@ class Job:
 
 
 def _clock_changes(day: date, zone: str | None) -> list[tuple[int, int]]:
-    """Return the spans (first, last second of the day) around a clock change in which local time is ambiguous."""
+    """Return the spans of the day (first, last second) in which local time is ambiguous, because the clock changes."""
     if zone is None:
         return []
     midnight, place = datetime(day.year, day.month, day.day), ZoneInfo(zone)  # noqa: DTZ001 - a wall clock

@@ -31,7 +31,7 @@ class NameCounter:
             self._prune()
 
     def merge(self, other: NameCounter) -> None:
-        """Add the counts that another process collected."""
+        """Add the counts of another ``NameCounter``, which another process has filled."""
         self.is_partial |= other.is_partial
         self.add(other.counts)
 

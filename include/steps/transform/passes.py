@@ -56,7 +56,7 @@ class FirstPass:
     evidence: list[tuple[int, int, int, str]] = field(default_factory=list)
 
     def add(self, parsed: Parsed) -> None:
-        """Add the result of one process."""
+        """Add the result of the first pass of one process."""
         self.rows += parsed.rows
         self.bytes += parsed.bytes
         self.counts += parsed.counts
@@ -67,26 +67,32 @@ class FirstPass:
         self.evidence += parsed.evidence
 
     def add_events_to(self, evidence: TimeEvidence) -> None:
-        """Pass events to ``evidence``, which checks whether ``time`` is UTC or local: the first live events by line."""
+        """Pass the first live events (``is_live``) to ``evidence``, which determines whether ``time`` is UTC.
+
+        The events are passed in the order of their lines, whichever process read them.
+        """
         for _, wall_ms, arrival_ms, library in sorted(self.evidence)[:ENOUGH_EVIDENCE]:
             evidence.add_event(wall_ms, arrival_ms, library)
 
 
 def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
-    """Parse and spill all lines of the day, in this process and in ``others``; return the combined result."""
+    """Parse all lines of the day and write their rows to spill files, in this process and in ``others``.
+
+    Return the combined counts of all processes.
+    """
     for process in others:
         process.send(("parse",))
     found = FirstPass()
-    found.add(_own_work(job, others).parse(_own_blocks(job, others)))
+    found.add(_worker_of_this_process(job, others).parse(_blocks_for_this_process(job, others)))
     for process in others:
         found.add(process.receive())
     return found
 
 
-def _own_blocks(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
-    """Yield the blocks of lines for this process; each other process is offered the blocks first.
+def _blocks_for_this_process(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
+    """Yield the blocks of lines that no other process accepts, for this process.
 
-    A process accepts a block only after it has begun with the block before.
+    A process accepts a block as soon as it has begun to work on its previous block.
     """
     for block in read_blocks(job.paths):
         if not any(process.offer(block) for process in others):
@@ -100,14 +106,14 @@ def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> 
     parts: list[Part] = plan_parts(found.rows, found.bytes, job)
     for process in others:
         process.send(("write", parts))
-    written = _own_work(job, others).write(parts)
+    written = _worker_of_this_process(job, others).write(parts)
     for process in others:
         written += process.receive()
     return sorted(written, key=lambda part: part.number)
 
 
-def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
-    """Return the worker of this process; it raises an error soon after one of ``others`` has ended."""
+def _worker_of_this_process(job: Job, others: Sequence[WorkerProcess]) -> Worker:
+    """Return the ``Worker`` of this process; it raises an error soon after one of ``others`` has ended."""
 
     def check() -> None:
         for process in others:
@@ -117,7 +123,7 @@ def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
 
 
 def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many values could not be converted, by schema field, and how many of these are numbers, by field."""
+    """Return the number of values that could not be converted by schema field, and how many of these are numbers."""
     codes = Counter[int]()
     for part in written:
         codes.update(part.failed)
@@ -172,9 +178,10 @@ def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 class EventsFile:
-    """Writes a Parquet file with ``_id``, ``digest``, ``processed`` and ``lines`` of every row (see ``EVENT_RECORD``).
+    """Writes ``events.parquet``, the list of a day's events: ``_id``, ``digest``, ``processed``, ``lines`` of each row.
 
-    With ``processed`` and ``lines``, a later transform decides which row a line of a later export replaces.
+    ``EVENT_RECORD`` describes the columns. When the day is exported again, ``processed`` and ``lines`` decide which
+    rows the new lines supersede.
     """
 
     def __init__(self, job: Job, path: Path) -> None:
@@ -193,7 +200,7 @@ class EventsFile:
         self._file.close()
 
     def add(self, part: WrittenPart) -> None:
-        """Add the rows of a part, in their order, and remove the part's file of digests."""
+        """Add the rows of one output file, in their order, and remove that file's digests from the scratch folder."""
         import numpy as np
         import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""The second pass of a transform: read the spilled buckets of each output file, and write the file as Parquet.
+"""Run the second pass of a transform: read the spilled buckets (time spans of the day), and write Parquet files.
 
 The rows of a bucket are de-duplicated, sorted, and nested into the structure of the schema.
 """
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
 """A record of a written row: its content digest, its processing time in ms, and the number of lines of its ``_id``."""
 
-_DIFFERENT = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
+_NEARLY_UNIQUE = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
 """Properties whose values are nearly all different, so that a Parquet dictionary would be as long as the column."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One output file: the buckets to write into it, in order, as tuples (bucket, spilled rows, spilled bytes)."""
+    """The plan of one output file: the buckets whose rows it gets, in order (bucket, spilled rows, spilled bytes)."""
 
     number: int
     buckets: tuple[tuple[int, int, int], ...]
@@ -46,10 +46,17 @@ class Part:
 
 @dataclass
 class WrittenPart:
-    """The result of writing one part.
+    """The result of writing one output file.
 
-    ``failed``: values that could not be converted, by code (``column_builder.failure_code``). ``dropped``: values that
-    are not identities, by namespace and reason. ``rejected``: the line numbers of events whose expressions failed.
+    Attributes:
+        number: The number of the file.
+        path: The file in the scratch folder.
+        rows: The number of its rows.
+        duplicates: The number of rows that were dropped because another row has the same ``_id``.
+        twins: How many of these have no ``$insert_id``.
+        failed: The number of values that could not be converted, by code (``column_builder.failure_code``).
+        dropped: The number of values that are not identities, by namespace and reason.
+        rejected: The line numbers of events whose expressions failed.
     """
 
     number: int
@@ -63,9 +70,9 @@ class WrittenPart:
 
 
 def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> list[Part]:
-    """Divide the buckets of a day into parts (output files) of about the same number of rows.
+    """Divide the buckets of a day among output files with about the same number of rows.
 
-    ``rows``, ``sizes``: the spilled rows and bytes by bucket. The division depends only on ``rows`` and the limits.
+    ``rows``, ``sizes``: the spilled rows and bytes, by bucket. The division depends only on ``rows`` and the limits.
     """
     limits, total = job.limits, sum(rows.values())
     # An even number of files, so that two processes finish at about the same time.
@@ -81,17 +88,20 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the path of the file of ``EVENT_RECORD``s of a part's rows, in row order, for ``events.parquet``."""
+    """Return the path of the scratch file with an ``EVENT_RECORD`` for each row of an output file, in row order."""
     return job.scratch / f"digests-{part}.bin"
 
 
 def compacted_path(job: Job, part: int) -> Path:
-    """Return the path of a part's file of 8-byte numbers; events that Mixpanel may merge have the same number."""
+    """Return the path of the scratch file with a number for each event of an output file.
+
+    Two events have the same 8-byte number if Mixpanel may merge them.
+    """
     return job.scratch / f"compacted-{part}.bin"
 
 
 class PartWriter:
-    """Writes parts, one after the other.
+    """Writes output files from the spilled rows, one after the other.
 
     ``name`` distinguishes the scratch files of this process. ``check`` is called before each bucket; it may raise an
     error to stop the work.
@@ -108,7 +118,7 @@ class PartWriter:
         )
 
     def write(self, part: Part) -> WrittenPart:
-        """Write the Parquet file of a part and its files of digests to the scratch folder; return the counts."""
+        """Write one output file and its two files of digests to the scratch folder; return the counts."""
         written = WrittenPart(part.number, self._job.scratch / f"part-{part.number:05d}.parquet")
         with (
             RowGroups(written.path, self._job) as groups,
@@ -136,7 +146,10 @@ class PartWriter:
     def _kept_rows(
         self, piece: pa.Table, order: npt.NDArray[np.int64], groups: RowGroups, written: WrittenPart
     ) -> list[pa.Table]:
-        """Write the rows ``order`` of a piece; return their digest columns, in tables of at most one row group."""
+        """Write the rows with the indexes ``order`` of a piece (a table that fits into memory) to the output file.
+
+        Return their columns for ``events.parquet``, in tables of at most one row group.
+        """
         import pyarrow as pa
 
         limits = self._job.limits
@@ -227,7 +240,7 @@ class RowGroups:
 
     def __init__(self, path: Path, job: Job) -> None:
         self._path, self._limits = path, job.limits
-        different = (leaf for leaf in job.compiled.leaves if leaf.property in _DIFFERENT)
+        different = (leaf for leaf in job.compiled.leaves if leaf.property in _NEARLY_UNIQUE)
         self._distinct = {"_id", ".".join(job.compiled.unmapped or ()), *(leaf.name for leaf in different)}
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pa.Table] = []

@@ -1,4 +1,4 @@
-"""Distribute numbered work between processes with a counter that they share through a file."""
+"""Distribute numbered pieces of work among processes with a counter in a file that they share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 _BYTES = 8
 
 
-def own_counter() -> Callable[[], int]:
+def local_counter() -> Callable[[], int]:
     """Return a function that returns 0, 1, 2 and so on, for a process that works alone."""
     return count().__next__
 

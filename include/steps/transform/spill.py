@@ -1,7 +1,8 @@
-"""Write and read spill files: scratch files with the parsed events of one bucket, as Arrow record batches.
+"""Write and read spill files: scratch files with the converted events of one bucket (a time span of the day).
 
-A spill file is a series of record batches, each compressed as a whole and preceded by its length and its compressed
-length. Arrow's own compression compresses each buffer separately, which is several times slower for many small buffers.
+A spill file is a series of Arrow record batches, each compressed as a whole and preceded by its length and its
+compressed length. Arrow's own compression compresses each buffer separately, which is several times slower for many
+small buffers.
 """
 
 from __future__ import annotations
@@ -41,13 +42,12 @@ _LENGTH_BYTES = 8
 
 
 def spill_schema(compiled: CompiledMapping) -> pa.Schema:
-    """Return the Arrow schema of spilled rows.
+    """Return the Arrow schema of the rows in spill files.
 
     Columns: ``line`` (number); ``id`` (32 bytes); ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms;
     ``content`` (digest); ``has_insert_id``; ``compacted`` (equal for events that Mixpanel may merge); ``failed`` (codes
-    of values that could not be converted, see ``column_builder.failure_code``); ``c<n>`` for schema field n; for
-    identity n, ``i<n>`` (its text) and ``d<n>`` (why its type is unsuitable); the inputs of expressions; ``unmapped``
-    (JSON).
+    of values that could not be converted, see ``column_builder.failure_code``); ``c<n>`` for schema field n; for identity n,
+    ``i<n>`` (its text) and ``d<n>`` (why its type is unsuitable); the inputs of expressions; ``unmapped`` (JSON).
     """
     import pyarrow as pa
 
@@ -107,10 +107,10 @@ def _failed(failed: dict[int, list[int]], count: int) -> pa.Array:
 
 
 class SpillWriter:
-    """Collects record batches and writes their rows to one file per bucket, a few megabytes at a time.
+    """Collects record batches and writes their rows to one spill file for each bucket, a few megabytes at a time.
 
-    ``rows`` and ``bytes`` count the written rows and bytes by bucket. ``name`` distinguishes the files from those of
-    other processes. ``bucket_of`` returns the bucket of each row of a table.
+    ``bucket_of`` returns the bucket of each row of a table. ``rows`` and ``bytes`` count the written rows and bytes by
+    bucket. ``name`` distinguishes the files from those of other processes.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class SpillWriter:
 
 
 def spill_path(folder: Path, bucket: int, name: str) -> Path:
-    """Return the path of the spill file of a bucket that the process ``name`` writes."""
+    """Return the path of the spill file to which the process ``name`` writes the rows of a bucket."""
     return folder / f"bucket-{bucket}-{name}.arrow"
 
 

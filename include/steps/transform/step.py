@@ -107,7 +107,7 @@ def transform_partition(
 
 @dataclass(frozen=True)
 class Transform(Step):
-    """The transform step for one export."""
+    """The transform step for the export ``raw``. ``recipe``: the number of the rule that computes the ``_id``s."""
 
     name = "transform"
     workspace: Workspace
@@ -131,7 +131,7 @@ class Transform(Step):
         }
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of the transform of the export's base; None if the export is not a delta."""
+        """Return the inputs of the output for the export to which a delta refers; None for other exports."""
         return {**self.inputs(), "export": self.raw.delta.base} if self.raw.delta else None
 
     def run(self, digest: str, scratch: Path) -> Made:
@@ -182,7 +182,7 @@ class Transform(Step):
         return Made(files, counts, details)
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
-        """Map only the lines that differ from the base's export; None if all lines have to be mapped."""
+        """Map only the lines that differ from the export of ``base``; return None if all lines have to be mapped."""
         from include.steps.transform.delta_mapping import DeltaMapping
 
         self.workspace.save_schema(self.schema)
@@ -215,7 +215,7 @@ class Transform(Step):
 
     @property
     def _limits(self) -> Limits:
-        """The sizes of files and buckets; smaller than usual if ``shard_events`` is below the usual rows of a file."""
+        """The limits of rows and bytes; a small ``shard_events`` requires smaller files and buckets than usual."""
         rows = self.workspace.pipeline.shard_events
         if rows is None or rows >= LIMITS.file_rows:
             return LIMITS
@@ -258,9 +258,9 @@ def _require_recipe(recipe: int) -> None:
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Return the export's numbers of events, of lines that are not events, and of removed events of forgotten people.
+    """Return the counts of the export: events, lines that are not events, and removed events of forgotten people.
 
-    Zero counts are left out, except ``exported``.
+    Counts of 0 are left out, except ``exported``.
     """
     apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
     return {"exported": raw.rows - apart.get("not_events", 0), **apart}

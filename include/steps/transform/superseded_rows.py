@@ -1,8 +1,8 @@
-"""Find the rows of a mapped day (the base) that are superseded if lines are added to the day or removed from it.
+"""Find the rows of a mapped day (the base) that are superseded by lines that were added to or removed from the day.
 
 The rule is that of ``deduplicate``: of the lines with the same ``_id``, the line that was processed last is kept; of
-several such lines, the one with the smallest content digest. The base's list of events has the kept row of every
-``_id``, and the number of lines with the ``_id``.
+several such lines, the one with the smallest content digest. The list of events of the base has, for every ``_id``, the
+row that was kept and the number of lines.
 """
 
 from __future__ import annotations
@@ -41,22 +41,34 @@ _IDS = """
         added > 0 AND survives AND NOT coalesce(beaten, false) AS kept_off
     FROM touched LEFT JOIN added_rows a USING (id) LEFT JOIN removed_rows r USING (id) LEFT JOIN base b USING (id)
 """
+"""Create a table with a row for each ``_id`` of an added or removed line; ``b`` is the base's row with this ``_id``.
+
+``before``, ``removed``, ``added``: numbers of lines. ``survives``: a line of the base is left. ``beaten``: an added
+line has priority over the base's row; ``tied``: neither has priority. ``may_be_gone``: the base's row may be from a
+removed line. ``superseded``: the base's row no longer belongs to the day. ``kept_off``: the base's row stays, and no
+added line is written.
+"""
 _ALONE = "before = 1 AND removed = 1"
+"""The condition for an ``_id`` whose only line was removed."""
 _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND (tied OR may_be_gone))"
+"""The condition for an ``_id`` for which the counts and digests do not show which row has to be kept."""
 
 
 @dataclass(frozen=True)
 class SupersededRows:
-    """The result of ``find_superseded``.
+    """The result of ``find_superseded``: which rows of the base are superseded, and which added rows are not kept.
 
-    ``rows``: the number of the base's rows that are not rows of the day. ``losers``: the ``_id``s of added rows that
-    are not kept, because the base's row is kept (Arrow, 32 bytes each). ``twins``: the increase of duplicates without
-    ``$insert_id``. ``failed``: values of superseded rows that were not converted, by code, and ``dropped``: identities
-    of superseded rows that were dropped, by namespace and reason; both without the rows that ``unknown`` counts.
+    Attributes:
+        rows: The number of rows of the base that no longer belong to the day.
+        not_kept: The ``_id``s of added rows that are dropped, because the base's row is kept (Arrow, 32 bytes each).
+        twins: The increase of the number of duplicates without ``$insert_id``.
+        failed: The number of values of superseded rows that were not converted, by code.
+        dropped: The number of identities of superseded rows that were dropped, by namespace and reason.
+        unknown: The number of superseded rows that ``failed`` and ``dropped`` do not cover.
     """
 
     rows: int
-    losers: pa.Array
+    not_kept: pa.Array
     twins: int
     failed: Counter[int]
     dropped: Counter[tuple[str, str]]
@@ -97,7 +109,7 @@ def find_superseded(
     twins = "greatest(before - removed + added - 1, 0) - greatest(before - 1, 0)"
     return SupersededRows(
         rows=_number(db, "SELECT count(*) FROM superseded_ids"),
-        losers=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
+        not_kept=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
         twins=_number(db, f"SELECT coalesce(sum({twins}), 0) FROM ids WHERE NOT has_insert_id"),
         failed=failed,
         dropped=dropped,

@@ -1,4 +1,4 @@
-"""The share of one process in a transform: parse blocks of lines, and then write Parquet files that it claims."""
+"""Do the share of one process in a transform: parse blocks of lines, and then write the output files that it claims."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from include.mixpanel.raw_blocks import Block
 from include.steps.transform.first_pass import Parsed, parse
 from include.steps.transform.job import Job
 from include.steps.transform.second_pass import Part, PartWriter, WrittenPart
-from include.steps.transform.shared_counter import SharedCounter, own_counter
+from include.steps.transform.shared_counter import SharedCounter, local_counter
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One process's share of a transform.
+    """The share of one process in a transform.
 
-    ``name`` distinguishes the process's scratch files. ``is_alone``: no other process works on the job. ``check`` is
-    called often; it raises an error if another process has failed.
+    ``name`` distinguishes the process's scratch files. ``is_alone``: whether no other process works on the job.
+    ``check`` is called often; it raises an error if another process has failed.
     """
 
     job: Job
@@ -26,13 +26,13 @@ class Worker:
     check: Callable[[], object] = bool
 
     def parse(self, blocks: Iterable[Block]) -> Parsed:
-        """Parse blocks of lines into spill files; return the counts of this process."""
+        """Parse blocks of lines and write their rows to spill files; return the counts of this process."""
         return parse(self.job, self.name, blocks)
 
     def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
-        """Claim parts (output files) until none is left, and write each; return the results of the written parts."""
+        """Claim output files until all are claimed, and write each; return the results of the written files."""
         if self.is_alone:
-            return self._write(parts, own_counter())
+            return self._write(parts, local_counter())
         counter = SharedCounter(self.job.scratch / "next-parts")
 
         def claim() -> int:

@@ -1,4 +1,4 @@
-"""The main program of an additional process that the transform step starts."""
+"""Run an additional process of the transform step: it receives lines and tasks from the process that started it."""
 
 from __future__ import annotations
 

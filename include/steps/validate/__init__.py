@@ -1,1 +1,1 @@
-"""Checks the rows of a day against the schema; invalid rows go to quarantine."""
+"""The validate step: check the rows of a day against the schema, and write invalid rows to quarantine."""

@@ -27,9 +27,9 @@ _MOST_KEYS = 4_000_000
 
 
 class DayCounts:
-    """Counts rows by hour (in UTC) and by event name.
+    """Counts the valid rows of a day by hour (UTC) and by event name, for the report and the checks of the whole day.
 
-    Rows are first added, and then subtracted if they are refused.
+    All rows are added when they are read; rows that validation refuses are subtracted afterwards.
     """
 
     def __init__(self, keys_path: Path) -> None:
@@ -49,7 +49,7 @@ class DayCounts:
             file.write(_keys(chunk.values_of(_ID).values).data)
         self.rows += chunk.num_rows
 
-    def take_out(self, refused: RowChunk) -> None:
+    def subtract(self, refused: RowChunk) -> None:
         """Subtract refused rows, which were added before, from the counts by hour and by event name."""
         self._count(refused, -1)
 
@@ -82,9 +82,10 @@ class DayCounts:
         return moments
 
     def double_ids(self, valid_paths: Iterable[Path]) -> int:
-        """Return how many ``_id``s occur more than once in the given Parquet files, whose rows must have been added.
+        """Return how many ``_id``s occur more than once in the Parquet files ``valid_paths``, the valid rows.
 
-        Only the ids whose stored 64-bit hash occurs more than once are read from the files and compared.
+        All these rows must have been added before. Only ids whose stored 64-bit hash occurs more than once are read and
+        compared.
         """
         import numpy as np
 
@@ -100,7 +101,11 @@ class DayCounts:
         return sum(count > 1 for count in found.values())
 
     def _double_keys(self) -> npt.NDArray[np.uint64]:
-        """Return the hashes of ids that were added more than once, from one pass over all hashes per ``_MOST_KEYS``."""
+        """Return the hashes that belong to more than one of the added rows.
+
+        The file of hashes is read several times, so that at most about ``_MOST_KEYS`` hashes are compared at the same
+        time.
+        """
         import numpy as np
 
         parts, found = -(-self.rows // _MOST_KEYS), [np.zeros(0, np.uint64)]
@@ -120,7 +125,7 @@ class DayCounts:
 
 
 def every_hour(counted: Mapping[str, int], first: datetime, end: datetime) -> dict[str, int]:
-    """Return the counts by hour for all hours from ``first`` to ``end`` (exclusive), in order; 0 without events."""
+    """Return the counts for every hour from ``first`` to ``end`` (exclusive), in order; 0 for hours without events."""
     hours = range(int(first.timestamp() * 1000) // _HOUR_MS, -(-int(end.timestamp() * 1000) // _HOUR_MS))
     return dict.fromkeys(map(_hour_name, hours), 0) | dict(sorted(counted.items()))
 

@@ -36,7 +36,8 @@ def report_of_day(
         mapped: the manifest of transform.
         schema: the XDM schema of the dataset.
         verdict: the counts of rows and of failed expectations.
-        base: the manifest of validate that decided on the rows that were not checked now; None if all were checked.
+        base: the manifest of the earlier output of validate in which the other rows of a delta were checked; None if
+            all rows were checked now.
     """
     rows, refused, unmapped = verdict.rows, verdict.rows.refused, mapped.details.get("unmapped", {})
     listed = most_frequent(verdict.by_event.by_event, _SHOWN_EVENTS)
@@ -52,7 +53,7 @@ def report_of_day(
         broken=[*(reason.sentence for reason in verdict.broken), *_over_limit(workspace, mapped, verdict)],
         warnings=by_sentence(verdict.warned),
         base=base.digest if base is not None else "",
-        checked=mapped.own_rows if base is not None else mapped.rows,
+        checked=mapped.rows_in_files if base is not None else mapped.rows,
         not_converted=mapped.details["not_converted"],
         dropped_identities=dropped_by_reason(mapped),
         unmapped=dict(islice(unmapped.items(), _SHOWN_PROPERTIES)),

@@ -1,4 +1,4 @@
-"""Write the rows that validation refuses to quarantine, with their reasons, and the other rows to a new file."""
+"""Divide the rows of a file: rows that validation refuses go to quarantine with reasons, the others to a new file."""
 
 from __future__ import annotations
 
@@ -58,8 +58,11 @@ class ReasonExamples:
 class RefusedRows:
     """The rows that validation refused.
 
-    ``rows``: their number. ``reasons``: rows by reason. ``examples``: refused values by reason, if the pipeline allows
-    them in the report. ``path``: the local file of quarantine records; None if no row was refused.
+    Attributes:
+        rows: The number of refused rows.
+        reasons: The number of rows that each reason refuses; a row may have several reasons.
+        examples: A few refused values for each reason; empty unless the pipeline allows values in the report.
+        path: The local file of quarantine records; None if no row was refused.
     """
 
     rows: int = 0
@@ -76,7 +79,7 @@ class RefusedRows:
 
 
 def join_refused(own: RefusedRows, records: Iterable[bytes], target: Path) -> RefusedRows:
-    """Combine refused rows with other quarantine ``records``; write the records of both to ``target``."""
+    """Combine the refused rows ``own`` with the quarantine records of other rows, in the file ``target``."""
     rows, reasons = own.rows, own.reasons.copy()
     if own.path is not None:
         shutil.copyfile(own.path, target)
@@ -89,7 +92,10 @@ def join_refused(own: RefusedRows, records: Iterable[bytes], target: Path) -> Re
 
 
 class InvalidRows:
-    """Writes the refused rows of several files to one quarantine file in ``scratch``."""
+    """Divides several files into valid and refused rows; all refused rows go to one quarantine file in ``scratch``.
+
+    ``show_values``: whether the quarantine records and the report may contain the refused values.
+    """
 
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
         self._rows = 0
@@ -106,9 +112,9 @@ class InvalidRows:
     def split(
         self, source: pq.ParquetFile, target: Path, reasons: Mapping[Reason, Positions], counts: DayCounts
     ) -> int:
-        """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
+        """Write the refused rows of an open Parquet file to quarantine, and the other rows to the file ``target``.
 
-        ``reasons``: the positions of the rows that each reason refuses, as ascending arrays. The refused rows are
+        ``reasons``: for each reason, the positions of the rows that it refuses, ascending. The refused rows are
         subtracted from ``counts``. Return the number of valid rows.
         """
         import numpy as np
@@ -136,7 +142,7 @@ class InvalidRows:
                     some = refused[start : start + _WRITTEN_ROWS]
                     rows = table.take(some)
                     self._quarantine(rows, some, here, quarantine)
-                    counts.take_out(RowChunk(rows))
+                    counts.subtract(RowChunk(rows))
         writer.close()
         return kept
 
@@ -164,7 +170,11 @@ class InvalidRows:
             quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _record(self, reason: Reason, row: JsonObject) -> JsonObject:
-        """Return the record of a reason; if the pipeline allows it, with the refused value, also for the report."""
+        """Return the record of a reason for the quarantine file.
+
+        If the pipeline allows it, the record contains the refused value, which is also collected as an example for the
+        report.
+        """
         if not self._show_values:
             return reason.record
         value: object = row

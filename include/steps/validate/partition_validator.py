@@ -1,4 +1,4 @@
-"""Validate a partition: all rows by column, then the failing rows individually, then the partition as a whole."""
+"""Validate a partition: whole columns first, then the rows of columns that fail, then the partition as a whole."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class PartitionValidator:
     def check_rows(self, files: Sequence[RowFile], scratch: Path) -> CheckedRows:
         """Validate the rows of ``files``; write valid rows and quarantine records to the folder ``scratch``.
 
-        A file without refused rows is not written again.
+        A file in which no row is refused is not written again.
 
         Raises:
             SchemaError: no row has a field that every event needs.
@@ -113,15 +113,16 @@ class PartitionValidator:
             by_event=+counts.by_event,
             double_ids=counts.double_ids(each.path for each in kept if each.rows),
             span=counts.span,
-            kept=tuple(kept),
+            valid_files=tuple(kept),
             form=AEP_FORM if all_have_form else None,
         )
 
     def judge(self, rows: CheckedRows, history: Sequence[DayEvents], as_exported: DayEvents) -> Verdict:
-        """Check the expectations of the partition as a whole, and return the verdict on the partition.
+        """Check the expectations on the partition as a whole; return the verdict, which includes the rows' result.
 
-        ``history``: the events of earlier days. ``as_exported``: the exported events by name, for schemas without
-        ``eventType``. For a day without valid rows, only the expectation about the number of rows is checked.
+        ``history``: the counts of earlier days by event name. ``as_exported``: the day's exported events by name, for
+        schemas without ``eventType``. For a day without valid rows, only the expectation on the number of rows is
+        checked.
         """
         by_event = DayEvents(rows.by_event, rows.other_events) if rows.by_event else as_exported
         facts = PartitionFacts(rows.valid, rows.double_ids, by_event)
@@ -171,13 +172,16 @@ def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, 
     """
     return tuple(
         kept.stored or upload_file(lake, f"{folder}/part-{number:05}.parquet", kept.path, kept.rows)
-        for number, kept in enumerate(rows.kept)
+        for number, kept in enumerate(rows.valid_files)
         if kept.stored is not None or kept.rows
     )
 
 
 def _screen(files: Iterable[RowFile], specs: Sequence[ExpectationSpec], counts: DayCounts) -> set[int]:
-    """Count all rows in ``counts``; return the indexes in ``specs`` of the expectations that a row may fail."""
+    """Check whole columns; return the indexes in ``specs`` of the expectations that at least one row may fail.
+
+    All rows are added to ``counts``.
+    """
     _use_memory_sparingly()
     with _preload_gx():
         screen = Screen(specs)
@@ -215,7 +219,7 @@ def _failing_rows(
 
 
 def _require_explained(specs: Sequence[ExpectationSpec], suspects: set[int], failed: Counter[int]) -> None:
-    """Raise an error if a suspected expectation has no failing row, and neither has another one of the same view."""
+    """Raise an error if a column failed an expectation, but no row fails it or another expectation on the same view."""
     explained = {specs[number].view for number in failed}
     for number in sorted(suspects - failed.keys()):
         if specs[number].view not in explained:

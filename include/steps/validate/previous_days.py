@@ -12,7 +12,7 @@ from include.steps.workspace import Workspace
 
 
 def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
-    """Return the valid rows by event name of the ``days`` days before the partition, the latest day first.
+    """Return the counts of valid rows by event name for the ``days`` days before the partition, latest day first.
 
     Days that are not validated, or have no valid rows, are left out.
     """
@@ -26,7 +26,11 @@ def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
 
 
 def events_of(manifest: Manifest, total: int) -> DayEvents:
-    """Return the counts of events by name from a manifest; ``total``: the number of all events, for old manifests."""
+    """Return the counts of events by name from a manifest.
+
+    ``total``: the number of all events, from which the number of events with other names is computed if an old manifest
+    lacks it.
+    """
     by_event = {str(name): int(count) for name, count in (manifest.details.get("by_event") or {}).items()}
     # Manifests of data version 6 and older list 500 names, without the number of events with other names.
     others = manifest.details.get("other_events", max(0, total - sum(by_event.values())))

@@ -1,4 +1,4 @@
-"""The inputs and the validator that the validation of a day and the validation of its shards have in common."""
+"""The inputs and the validator that are common to the validation of a day and of a shard."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def validator_of(workspace: Workspace, mapped: Manifest) -> PartitionValidator:
 def refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
     """Check that at least one value of the day could be converted for each mapped field.
 
-    Numbers that a field cannot hold exactly, such as fractions, are not counted as errors of the mapping: they are kept
-    in the unmapped JSON. The check is skipped for a delta whose counts are upper bounds; its base was checked.
+    Numbers that a field cannot represent exactly, such as fractions, do not count as errors of the mapping: they are
+    stored in the unmapped JSON. The check is skipped for a delta whose counts are upper bounds; its base was checked.
 
     Raises:
         SchemaError: no value of a field could be converted, so the field's mapping is wrong.

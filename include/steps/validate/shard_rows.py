@@ -89,14 +89,16 @@ def add_shards(
         by_event=by_event,
         other_events=other_events,
         double_ids=sum(each["double_ids"] for each in details),
-        kept=tuple(RowFile(Path(file.key), file.rows, file) for shard in shards for file in shard.files),
+        valid_files=tuple(
+            RowFile(Path(file.key), file.rows, file) for shard in shards for file in shard.files
+        ),
         form=AEP_FORM if all(each["form"] == AEP_FORM for each in details) else None,
     )
 
 
 def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[Manifest]) -> None:
     """Raise ``BadManifest`` unless each mapped row is a valid row or a refused row of a shard."""
-    accounted = sum(shard.own_rows + shard.counts["quarantined"] for shard in shards)
+    accounted = sum(shard.rows_in_files + shard.counts["quarantined"] for shard in shards)
     if not accounted == sum(shard.counts["mapped"] for shard in shards) == mapped.rows:
         raise BadManifest(
             f"The shards of partition {workspace.partition} account for {accounted:,} of {counted(mapped.rows, 'mapped row')}.",
@@ -118,7 +120,7 @@ def _obstacle(details: Sequence[JsonMapping]) -> str:
 def _add_events(details: Sequence[JsonMapping]) -> tuple[Counter[str], int]:
     """Add the counts of events by name of all shards; return them, and the number of events with other names.
 
-    A name that an incomplete list of a shard lacks is not counted individually.
+    If a shard does not list all its names, a name that it does not list is not counted individually.
     """
     by_event = Counter[str]()
     for each in details:

@@ -32,7 +32,10 @@ def validate_shard(
 
 
 def unchecked_shards(workspace: Workspace, mapped: Manifest) -> tuple[Shard, ...]:
-    """Return the shards of a day to validate in separate tasks; empty if the day is small or already validated."""
+    """Return the shards of a day that have to be validated in separate tasks.
+
+    The result is empty if the day is small or already validated.
+    """
     shards = shards_of(mapped, workspace.pipeline.shard_events)
     inputs = validation_inputs(workspace, mapped)
     return shards if shards and workspace.find_output("validate", inputs).manifest is None else ()

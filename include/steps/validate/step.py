@@ -55,7 +55,7 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
 
 @dataclass(frozen=True)
 class Validate(Step):
-    """The validate step for the mapped rows of one day."""
+    """The validate step for the mapped rows of one day. ``mapped``: the manifest of transform."""
 
     name = "validate"
     workspace: Workspace
@@ -80,20 +80,26 @@ class Validate(Step):
         return self._judge(validator, rows, digest, scratch)
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
-        """Validate only the rows that are not rows of the base; None if all rows of the day have to be validated."""
+        """Validate only the new rows of a delta; return None if all rows of the day have to be validated.
+
+        ``base``: the earlier output of validate that covers the other rows.
+        """
         refuse_useless_mappings(self.workspace, self.mapped)
         validator, day = (
             validator_of(self.workspace, self.mapped),
             DayRows(self.workspace, self.mapped, scratch),
         )
-        own = zip(day.own_paths, self.mapped.files, strict=True)
+        own = zip(day.output_paths, self.mapped.files, strict=True)
         files = [RowFile(path, file.rows, file) for path, file in own]
         rows = validator.check_rows(files, _folder(scratch, "valid"))
         of_day = ValidatedBase(base, day, _folder(scratch, "base")).join(rows, validator)
         return self._judge(validator, of_day, digest, scratch, base) if of_day is not None else None
 
     def _add_shards(self, validator: PartitionValidator, scratch: Path) -> CheckedRows | None:
-        """Validate the shards that have no output yet; return the sum of all shards, or None if it is not usable."""
+        """Validate the shards that have no output yet, and return the sum of the results of all shards.
+
+        Return None if the day has no shards, or if their results cannot be added.
+        """
         workspace, mapped = self.workspace, self.mapped
         shards = shards_of(mapped, workspace.pipeline.shard_events)
         found = [validate_shard(workspace, mapped, shard, with_files=True) for shard in shards]
@@ -131,7 +137,7 @@ class Validate(Step):
         return Made(files, counts, details, self._delta(base, rows.valid))
 
     def _delta(self, base: Manifest | None, valid: int) -> Delta | None:
-        """Return the relation of the output to the output ``base``; None if all rows were validated."""
+        """Return the description of the output as a delta of ``base``; None if all rows were validated."""
         if base is None or self.mapped.delta is None:
             return None
         return Delta(base=base.digest, rows=valid, without=self.mapped.delta.without)
@@ -144,7 +150,7 @@ def _folder(scratch: Path, name: str) -> Path:
 
 
 def _details(verdict: Verdict) -> JsonObject:
-    """Return the details of the manifest; a later delta needs ``rows`` to compute the counts of its day."""
+    """Return the details for the manifest; a later delta computes the counts of its day from those in ``rows``."""
     rows, listed = verdict.rows, most_frequent(verdict.by_event.by_event, _MOST_EVENTS)
     return {
         "reasons": by_sentence(rows.refused.reasons),
@@ -170,7 +176,12 @@ def _upload_report(workspace: Workspace, digest: str, report: Report, scratch: P
 
 
 def _refuse(workspace: Workspace, mapped: Manifest, verdict: Verdict, report: str) -> None:
-    """Raise ``PartitionRefused`` or ``TooManyQuarantined`` if the day must not be loaded; ``report``: a key."""
+    """Raise an error if the day must not be loaded. ``report``: the key of the report, for the message.
+
+    Raises:
+        PartitionRefused: the day as a whole does not meet the expectations.
+        TooManyQuarantined: more events are quarantined than the pipeline allows.
+    """
     if verdict.broken:
         constraints = sorted({reason.constraint for reason in verdict.broken})
         raise PartitionRefused(

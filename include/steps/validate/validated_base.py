@@ -26,14 +26,18 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 
 @dataclass(frozen=True)
 class ValidatedBase:
-    """The validation result ``valid`` of the base of ``day``; ``scratch``: a folder that only this object uses."""
+    """The validation result of a delta's base, from which the result of the whole day is computed.
+
+    ``valid``: the base's output of validate. ``day``: the rows of the delta. ``scratch``: an empty folder for its
+    temporary files.
+    """
 
     valid: Manifest
     day: DayRows
     scratch: Path
 
     def join(self, own: CheckedRows, validator: PartitionValidator) -> CheckedRows | None:
-        """Return the result of the day: the checked rows ``own`` of the delta, and the remaining rows of the base.
+        """Return the result of the whole day: of the delta's rows (``own``) and of the base's remaining rows.
 
         Return None if the base's output lacks the necessary counts or its quarantine was removed.
 
@@ -50,8 +54,8 @@ class ValidatedBase:
         refused = join_refused(
             own.refused, self._remaining_records(quarantine), self.scratch / "day-quarantine.jsonl.gz"
         )
-        of_day = own.mapped + mapped.rows - mapped.own_rows
-        if of_day - refused.rows != self.valid.rows - superseded.valid + own.valid_own:
+        of_day = own.mapped + mapped.rows - mapped.rows_in_files
+        if of_day - refused.rows != self.valid.rows - superseded.valid + own.valid_in_files:
             return None
         by_hour, by_event, other_events, warned = (
             own.by_hour.copy(), own.by_event.copy(), own.other_events, own.warned.copy()
@@ -70,11 +74,14 @@ class ValidatedBase:
             by_event=+by_event,
             other_events=other_events,
             warned=+warned,
-            form=own.form if mapped.own_rows else self.valid.details.get("form"),
+            form=own.form if mapped.rows_in_files else self.valid.details.get("form"),
         )
 
     def _add_events(self, by_event: Counter[str], gone: Mapping[str, int]) -> int:
-        """Add the base's counts to ``by_event``, without ``gone``; return the number of events with other names."""
+        """Add the base's counts by event name to ``by_event``, minus the counts ``gone`` of superseded rows.
+
+        Return the number of events with names that are not in ``by_event``.
+        """
         others = int(self.valid.details.get("other_events", 0))
         listed = self.valid.details["by_event"]
         lost = Counter(gone)
@@ -107,7 +114,7 @@ class ValidatedBase:
                         yield line
 
     def _superseded_file(self) -> RowFile | None:
-        """Write the base's mapped rows, valid or not, that are not rows of the day any more to a file; None if none."""
+        """Write the base's superseded rows, valid or not, to a file; return None if no row is superseded."""
         if not len(self.day.superseded):
             return None
         path, rows, writer = self.scratch / "superseded-rows.parquet", 0, None

@@ -1,4 +1,4 @@
-"""The results of validation: for the rows of files, and for a partition as a whole."""
+"""Define the results of validation: for individual rows, and for a partition as a whole."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ from include.steps.workspace import Workspace
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The validation result for the rows of files, or for all rows of a day.
+    """The validation result for individual rows: those of some files, or all rows of a day.
 
-    ``mapped``: the number of rows. ``failed``: failing rows by index in ``specs``. ``warned``: rows with a warning, by
-    reason. ``by_hour``, ``by_event``: valid rows by hour and by event name; ``other_events``: valid rows with names
-    that are not in ``by_event``. ``kept``: the files with the valid rows, from transform or written by validate.
+    Attributes:
+        mapped: The number of rows that were checked, valid or not.
+        specs: The expectations for these rows.
+        failed: The number of failing rows, by index in ``specs``.
+        warned: The number of rows with a warning, by reason.
+        refused: The refused rows.
+        by_hour: The number of valid rows, by hour.
+        by_event: The number of valid rows, by event name.
+        other_events: The number of valid rows with names that are not in ``by_event``.
+        valid_files: The files with the valid rows: files of transform, or new ones if a file contained refused rows.
     """
 
     mapped: int = 0
@@ -40,7 +47,7 @@ class CheckedRows:
     """The number of ``_id``s that occur more than once in the valid rows."""
     span: tuple[int, int] | None = None
     """The first and the last ``timestamp`` of the checked rows, in milliseconds since the epoch."""
-    kept: tuple[RowFile, ...] = ()
+    valid_files: tuple[RowFile, ...] = ()
     form: str | None = None
     """``AEP_FORM`` if every file of valid rows has this form, otherwise None."""
 
@@ -50,18 +57,22 @@ class CheckedRows:
         return self.mapped - self.refused.rows
 
     @property
-    def valid_own(self) -> int:
-        """The number of valid rows in the files ``kept``, without the rows of a base."""
-        return sum(each.rows for each in self.kept)
+    def valid_in_files(self) -> int:
+        """The number of valid rows in ``valid_files``, without the rows of a base."""
+        return sum(each.rows for each in self.valid_files)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The validation result of a partition.
 
-    ``specs``: the expectations about rows, and then those about the partition as a whole. ``failed``: the number of
-    failing rows or event names, by index in ``specs``. ``warned``: warnings about rows and about the partition.
-    ``broken``: the reasons for which the partition as a whole is refused.
+    Attributes:
+        rows: The result for individual rows.
+        by_event: The counts of events by name.
+        specs: The expectations for rows, and then those for the partition as a whole.
+        failed: The number of failing rows or event names, by index in ``specs``.
+        warned: The number of warnings about rows and about the partition, by reason.
+        broken: The reasons why the partition as a whole is refused; empty if it is accepted.
     """
 
     rows: CheckedRows
@@ -85,9 +96,9 @@ def by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
 def quarantine_over_limit(
     workspace: Workspace, mapped: Manifest, verdict: Verdict
 ) -> tuple[int, int, float] | None:
-    """Return the number of quarantined events, the number of exported lines, and the allowed share (0 to 1).
+    """Return the numbers of quarantined events and of exported lines, and the allowed share, if it is exceeded.
 
-    Return None if the share of quarantined events is allowed.
+    Return None if the share of quarantined events is within the pipeline's limit. A share is from 0 to 1.
     """
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
     refused = mapped.counts["quarantined"] + verdict.rows.refused.rows

@@ -1,4 +1,4 @@
-"""Verify: compares what AEP's data lake holds with the ledger, day by day, as sets of ``_id``."""
+"""Verify: compare the rows in AEP's data lake with the ledger, day by day, as sets of ``_id``s."""
 
 from __future__ import annotations
 

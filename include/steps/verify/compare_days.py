@@ -1,7 +1,8 @@
-"""Compares the ``_id``s of days: by fingerprints of 256 buckets a day, and one by one only in buckets that differ.
+"""Compare the ``_id``s of days in AEP with the ledgers: by checksums of 256 buckets of ids; by id where they differ.
 
-A row belongs to the day of its source batch. The fingerprints are by timestamp, which for a few rows is on another day
-(wall times that a clock skipped, rows that a mapping dated otherwise): such days are then compared batch by batch.
+A row belongs to the day of the batch that it came from. The checksums are computed by timestamp, which for a few rows
+is on another day (local times that a clock change skipped, rows to which a mapping gives another time); these days are
+then compared by batch.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _FETCHED_ROWS = 50_000
 _EXPECTED = "CREATE TABLE expected (_id VARCHAR, batch VARCHAR)"
 _FORGOTTEN = "CREATE TABLE forgotten (_id VARCHAR)"
 _ACTUAL = "CREATE TABLE actual (_id VARCHAR, batch VARCHAR, own BOOLEAN)"
-# Of the rows of an id, those that the ledger names come first, and the first one is the right one.
+# Of several rows with one id, a row of a batch that the ledger lists for this id comes first. All others are surplus.
 _STRAYS = """
 SELECT batch, count(*) FROM (
     SELECT actual._id, actual.batch, known._id IS NULL AS is_phantom, row_number() OVER (
@@ -54,7 +55,7 @@ SELECT batch, count(*) FROM (
 
 
 def window_of(pipeline: Pipeline, day: date) -> Window | None:
-    """Return the window from a day's start to the next day's start in the project's zone; None for a day that the zone skipped."""
+    """Return the time window of a day in the project's zone; None for a day that the zone skipped."""
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
     return Window(start, end) if start < end else None
@@ -62,7 +63,7 @@ def window_of(pipeline: Pipeline, day: date) -> Window | None:
 
 @dataclass(frozen=True)
 class DayComparer:
-    """Compares days of a history with what ``reader`` finds in the dataset."""
+    """Compares the ids that the ledgers of days list with those that ``reader`` finds in the dataset."""
 
     history: History
     dataset: Dataset
@@ -72,7 +73,7 @@ class DayComparer:
     clock: Clock
 
     def compare(self, days: Sequence[date]) -> list[DayResult]:
-        """Compare days that are close together; with one query if they are equal.
+        """Compare several days; one query is enough if they are equal and close together.
 
         Raises:
             QueryServiceBusy, ServiceUnavailable, LakeNotReadable: as ``LakeReader`` describes.
@@ -85,9 +86,10 @@ class DayComparer:
         return [self._compare_day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
 
     def compare_undated(self, days: Iterable[date]) -> DayResult | None:
-        """Count the rows of this project's active batches whose tags name no day; return None without such batches.
+        """Count the rows of active batches of this project whose tags name no day; return None without such batches.
 
-        ``days``: all that have a ledger. A row that is also in one of their loads is a duplicate, any other a phantom.
+        ``days``: all days with a ledger. A row is a duplicate if a load of one of these days also has it, otherwise a
+        phantom.
         """
         undated = {batch.id for batch in self.batches.active_of(None)}
         if not undated:
@@ -137,7 +139,7 @@ class DayComparer:
         buckets: set[str],
         unexpected: set[str],
     ) -> DayResult:
-        """Read and compare the ids of the buckets that differ, and all ids of unexpected batches."""
+        """Read and compare the ids of the buckets that differ, and all ids of batches that the ledger does not list."""
         own = {str(record.batch) for record in records if record.batch}
         own |= {batch.id for batch in self.batches.of_day(day)}
         if unexpected:
@@ -177,7 +179,10 @@ class DayComparer:
 
     @contextmanager
     def _open_tables(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-        """Open a DuckDB with empty tables ``expected``, ``actual`` and ``forgotten``; yield it with its scratch folder."""
+        """Open a DuckDB database with the empty tables ``expected``, ``actual`` and ``forgotten``.
+
+        Yield it together with its scratch folder.
+        """
         workspace = Workspace(
             self.history.lake,
             self.pipeline,
@@ -203,7 +208,10 @@ def _sorted_ids(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def _count_differences(db: duckdb.DuckDBPyConnection, day: date | None, scope: str) -> DayResult:
-    """Compare the tables; of ``expected`` only the rows within ``scope``, for which ``actual`` was read."""
+    """Compare the tables ``expected`` and ``actual``; return the counts of a day.
+
+    ``scope``: an SQL condition for the rows of ``expected`` for which ``actual`` was read.
+    """
     lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
 
     def number(query: str) -> int:

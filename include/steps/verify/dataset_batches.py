@@ -1,4 +1,4 @@
-"""The dataset's batches of this project, by day: from one listing of the catalog, and from the ledgers."""
+"""The batches of a dataset by day, from one listing of AEP's catalog, and comparisons with the ledgers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _MAY_SHOW_ROWS = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
 
 @dataclass(frozen=True)
 class DatasetBatches:
-    """All batches of a dataset as the catalog shows them at one time."""
+    """All batches of a dataset, as AEP's catalog listed them at one time. Only batches of this project have a day."""
 
     all: tuple[Batch, ...]
     find: Callable[[str], Batch | None]
-    """Requests one batch, also of another dataset."""
+    """A function that requests one batch by its id, also of another dataset; None if AEP does not list it."""
 
     @classmethod
     def of(cls, history: History, aep: AepClient) -> DatasetBatches:
-        """List the batches of the history's dataset with requests to AEP's catalog."""
+        """List all batches of the history's dataset in AEP's catalog."""
         return cls(aep.catalog.batches_created_after(history.target.dataset_id, None), aep.batches.find)
 
     @cached_property
@@ -45,16 +45,16 @@ class DatasetBatches:
 
     @cached_property
     def days(self) -> set[date]:
-        """Return the days of which AEP holds an active batch of this project."""
+        """The days for which AEP has an active batch of this project."""
         return {day for day in self._by_day if day is not None and self.active_of(day)}
 
     @cached_property
     def recorded_days(self) -> set[date]:
-        """Return the days of which AEP lists a batch of this project, whatever its status."""
+        """The days for which AEP lists a batch of this project, whatever its status."""
         return {day for day in self._by_day if day is not None}
 
     def of_day(self, day: date | None) -> list[Batch]:
-        """Return this project's batches of a day, whatever their status; None: those that name no day."""
+        """Return this project's batches of a day, whatever their status; for None, the batches that name no day."""
         return self._by_day.get(day, [])
 
     def active_of(self, day: date | None) -> list[Batch]:
@@ -62,7 +62,7 @@ class DatasetBatches:
         return [batch for batch in self.of_day(day) if classify_status(batch.status) is BatchState.ACTIVE]
 
     def near(self, day: date) -> set[str]:
-        """Return the ids of this project's batches of a day, of the day before it and of the day after it."""
+        """Return the ids of this project's batches of a day, of the day before and of the day after."""
         around = (day + timedelta(days=offset) for offset in (-1, 0, 1))
         return {batch.id for each in around for batch in self.of_day(each)}
 
@@ -75,7 +75,7 @@ class DatasetBatches:
         )
 
     def is_loading(self, records: Sequence[LedgerRecord]) -> bool:
-        """Return whether a run has a batch at AEP whose rows may appear before its ledger records them."""
+        """Return whether rows of an unfinished batch may be visible in AEP before the ledger shows it as active."""
         flying = in_flight(records)
         if flying is None or flying.kind == "failed":
             return False
@@ -83,7 +83,7 @@ class DatasetBatches:
         return found is not None and classify_status(found.status) in _MAY_SHOW_ROWS
 
     def contradiction(self, pipeline: str, day: date, records: Sequence[LedgerRecord]) -> str | None:
-        """Return a sentence about a batch of the day's ledger that AEP shows for another day or dataset, or None."""
+        """Return a sentence if AEP shows an active batch of the ledger for another day or dataset; otherwise None."""
         for record in active_records(records):
             listed = self.by_id.get(str(record.batch))
             found = listed or self.find(str(record.batch))
@@ -96,7 +96,7 @@ class DatasetBatches:
         return None
 
     def unexpected(self, day: date, records: Sequence[LedgerRecord]) -> set[str]:
-        """Return the ids of active batches of a day that the ledger does not list, or lists with other row counts."""
+        """Return the ids of a day's active batches that the ledger lacks, or lists with another number of rows."""
         rows = {str(each.batch): each.counts.get("active") for each in active_records(records)}
         return {
             batch.id

@@ -1,4 +1,4 @@
-"""The result of a verification: counts by day, and the batches that rows came from, without ids."""
+"""The result of a verification: counts for each day, and the batches in which rows differ. It contains no ids."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class DayResult:
-    """The comparison of one day. ``day``: None for batches of this project that name no day.
+    """The comparison of one day, or of the batches of this project that name no day (``day`` is None).
 
-    ``ids``: different ids that the ledger lists as active. ``lost``: those of them without a row in AEP. ``deleted``:
-    ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it still
-    holds. ``duplicate``: ids with several rows. ``phantom``: ids with a row that the ledger does not know.
-    ``lost_from``: lost ids by the batch that should hold them; ``strays``: surplus rows by their source batch.
-    ``refused``: rows that AEP has refused, by the ledger: in quarantine, so neither expected nor lost. ``trouble``: why
-    the day could not be compared.
+    Attributes:
+        ids: The number of ids that the ledger lists as active.
+        lost: How many of these have no row in AEP.
+        duplicate: The number of ids with several rows.
+        phantom: The number of ids with a row that the ledger does not list.
+        deleted: The number of ids of forgotten people that AEP no longer has; they do not count as lost.
+        to_delete: The number of ids of forgotten people that AEP still has.
+        lost_from: The number of lost ids by the batch that should contain them.
+        strays: The number of surplus rows by the batch that contains them.
+        trouble: Why the day could not be compared; empty if it was.
+        refused: The number of rows that AEP refused according to the ledger; they are in quarantine and not expected.
     """
 
     day: date | None
@@ -38,7 +43,7 @@ class DayResult:
 
     @property
     def is_equal(self) -> bool:
-        """Return whether AEP holds exactly the expected rows of the day."""
+        """Whether AEP has exactly the expected rows of the day."""
         return not (self.lost or self.duplicate or self.phantom or self.trouble)
 
     def __str__(self) -> str:
@@ -55,10 +60,15 @@ class DayResult:
 
 @dataclass(frozen=True)
 class Verification:
-    """The result of a verification. ``others``: rows of other producers in the same days, which do not count.
+    """The result of a verification.
 
-    ``postponed``: days that a run is loading now. ``left``: days that the budget did not cover.
-    ``reason``: why days were not compared; ``is_busy``: the reason is temporary.
+    Attributes:
+        days: The results of the compared days.
+        others: The number of rows of other producers on these days; they are not compared.
+        postponed: The days that a run is loading now.
+        left: The number of days that were not reached within the budget.
+        reason: Why days were not compared; empty if all were.
+        is_busy: Whether that reason is temporary.
     """
 
     pipeline: str
@@ -71,7 +81,7 @@ class Verification:
 
     @property
     def is_verified(self) -> bool:
-        """Whether any day was compared."""
+        """Whether at least one day was compared."""
         return bool(self.days)
 
     @property
@@ -81,7 +91,7 @@ class Verification:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of compared partitions, and the sums of the days' counts."""
+        """The number of compared partitions, and the sums of the counts of all days."""
         return {
             "partitions": sum(day.day is not None for day in self.days),
             **{name: sum(getattr(day, name) for day in self.days) for name in (*_COUNTS, "refused")},
@@ -90,7 +100,7 @@ class Verification:
 
     @property
     def forgotten(self) -> dict[str, int]:
-        """The sums of the counts of forgotten people; empty without such people."""
+        """The sums of the counts about forgotten people; empty if all are 0."""
         found = {name: sum(getattr(day, name) for day in self.days) for name in _OF_FORGOTTEN}
         return found if any(found.values()) else {}
 
@@ -114,10 +124,10 @@ class Verification:
         )
 
     def require_equal(self) -> None:
-        """Refuse any difference.
+        """Check that no day differs and that every day could be compared.
 
         Raises:
-            VerificationFailed: with counts, days and batches.
+            VerificationFailed: the message has the counts, days and batches; the hint has the remedies.
         """
         differing = self.differing
         if not differing:
@@ -134,7 +144,7 @@ class Verification:
         )
 
     def _remedies(self) -> Iterator[str]:
-        """Yield what to do about the differences."""
+        """Yield a sentence for each kind of difference that says what to do."""
         dated = [day for day in self.differing if day.day is not None]
         if dated:
             yield f"See mixpanel-aep ledger show {self.pipeline} {dated[0].day}."

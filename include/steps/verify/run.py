@@ -1,4 +1,4 @@
-"""Verifies the days of a history: selects them, compares them chunk by chunk and ends when the budget is used."""
+"""Verify the days of a history: select them, and compare several at a time until the time budget is used."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def verify(
     budget_seconds: float | None = None,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Verification:
-    """Compare the ``_id``s of days in AEP with those of the ledger, as sets.
+    """Compare the ``_id``s of days in AEP with those that the ledgers list, as sets; store the results in the lake.
 
-    ``days``: those of them that were loaded. None: every loaded day, first those that changed since their last
-    verification, then those whose verification is oldest, as long as queries took less than ``budget_seconds``.
-    ``on_progress`` is called with the number of finished days and the number of all days. Results are written into the
-    lake. If AEP's data lake cannot be read, the result contains the reason; no error is raised.
+    ``days``: the days to compare, if they were loaded. None: every loaded day, first the days that changed or differed
+    since their last verification, then those whose verification is oldest, until queries have taken ``budget_seconds``.
+    ``on_progress`` is called with the number of finished days and the number of all days. If AEP's data lake cannot be
+    read, the result contains the reason, and no error is raised.
 
     Raises:
         ServiceUnavailable: AEP could not be reached or does not respond.
@@ -60,7 +60,10 @@ def verify(
 
 @dataclass(frozen=True)
 class _Part:
-    """The comparison of some days. ``postponed``: those that a run is loading now; ``others``: rows of other producers."""
+    """The comparison of some days.
+
+    ``postponed``: the days that a run is loading now. ``others``: the number of rows of other producers.
+    """
 
     days: Sequence[date]
     results: Sequence[DayResult]
@@ -74,7 +77,10 @@ def _verification(
     parts: Sequence[_Part],
     error: QueryServiceBusy | LakeNotReadable | None,
 ) -> Verification:
-    """Return the result of the compared ``parts`` of the ``chosen`` days. ``error``: why the comparison ended early."""
+    """Return the result for the ``chosen`` days from the ``parts`` that were compared.
+
+    ``error``: why the comparison ended early; None if it did not.
+    """
     results = [result for part in parts for result in part.results]
     postponed = sorted(day for part in parts for day in part.postponed)
     reason = str(error) if error else "" if chosen else "no day of the pipeline was loaded"
@@ -98,7 +104,7 @@ def _compare(
     budget_seconds: float | None,
     on_progress: Callable[[int, int], object] | None,
 ) -> tuple[list[_Part], QueryServiceBusy | LakeNotReadable | None]:
-    """Compare days in the given order; return the parts that were compared, and the error that ended the comparison."""
+    """Compare days in the given order; return the compared parts, and the error that ended it early or None."""
     began = comparer.clock.seconds()
     chunks, done = deque(_chunks(days)), 0
     parts: list[_Part] = []
@@ -130,7 +136,7 @@ def _compare(
 def _compare_chunk(
     comparer: DayComparer, numbers: Mapping[date, int], days: Sequence[date], *, is_first: bool
 ) -> _Part:
-    """Compare days with one query, and write their results into the lake."""
+    """Compare several days with one query, and store their results in the lake."""
     history, batches = comparer.history, comparer.batches
     records, unreadable = _ledgers(history, days)
     quiet = [day for day in records if not batches.is_loading(records[day])]
@@ -151,7 +157,7 @@ def _compare_chunk(
 def _ledgers(
     history: History, days: Sequence[date]
 ) -> tuple[dict[date, list[LedgerRecord]], list[DayResult]]:
-    """Return the ledgers of some days, and a result for each unreadable one: one does not stop the others."""
+    """Return the ledgers of days, and a result for each ledger that cannot be read; it does not stop the others."""
     records, unreadable = {}, []
     for day in days:
         try:
@@ -164,7 +170,7 @@ def _ledgers(
 def _rows_of_others(
     comparer: DayComparer, days: Sequence[date], records: Mapping[date, list[LedgerRecord]]
 ) -> int:
-    """Return how many rows of other producers AEP holds from the first to the last of some days."""
+    """Return how many rows of other producers AEP has in the time from the first to the last of the days."""
     windows = [window for day in days if (window := window_of(comparer.pipeline, day))]
     if not windows:
         return 0
@@ -176,7 +182,7 @@ def _rows_of_others(
 
 
 def _chunks(days: Sequence[date]) -> Iterator[list[date]]:
-    """Yield days in groups that one query can process: close together, in the order of the first day of each group."""
+    """Yield the days in groups that one query can compare: each within seven days, in the order of their first days."""
     left = list(days)
     while left:
         first = left[0]

@@ -1,4 +1,4 @@
-"""When each day was verified last, and at which record of its ledger: an index that can be created again."""
+"""Store when each day was verified last, and at which record of its ledger; the file can be created again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _VERSION = 1
 
 
 class VerifiedDay(msgspec.Struct, frozen=True):
-    """The last verification of a day. ``at``: its time, in ISO 8601; ``number``: the ledger's newest record at that time."""
+    """The last verification of a day: ``at``, its time in ISO 8601, and the counts of ``DayResult``.
+
+    ``number``: the number of the ledger's newest record at that time.
+    """
 
     at: str
     number: int
@@ -27,7 +30,7 @@ class VerifiedDay(msgspec.Struct, frozen=True):
 
     @property
     def is_equal(self) -> bool:
-        """Return whether the verification found no difference."""
+        """Whether the verification found no difference."""
         return not (self.lost or self.duplicate or self.phantom or self.trouble)
 
 
@@ -37,14 +40,17 @@ class _Index(msgspec.Struct):
 
 
 def read_verified(history: History) -> dict[date, VerifiedDay]:
-    """Return the last verification of each day; empty if the index is missing, unreadable or of another version."""
+    """Return the last verification of each day; empty if the file is missing, unreadable or of another version."""
     return {date.fromisoformat(day): found for day, found in _read_index(history).days.items()}
 
 
 def write_verified(
     history: History, results: Iterable[DayResult], numbers: Mapping[date, int], at: str
 ) -> None:
-    """Add results to the index; ``numbers``: the newest record of each day's ledger; ``at``: now, in ISO 8601."""
+    """Store the results of days.
+
+    ``numbers``: the number of the newest record of each day's ledger. ``at``: the current time in ISO 8601.
+    """
     index = _read_index(history)
     for result in results:
         if result.day is not None:
@@ -56,9 +62,9 @@ def write_verified(
 
 
 def days_to_verify(numbers: Mapping[date, int], verified: Mapping[date, VerifiedDay]) -> list[date]:
-    """Return days by urgency: changed since their last verification, or different then, then the oldest.
+    """Return all days by urgency: first those that were not verified, or changed or differed then; then the oldest.
 
-    ``numbers``: the newest record of each day's ledger, 0 for a day without one.
+    ``numbers``: the number of the newest record of each day's ledger; 0 for a day without a ledger.
     """
 
     def is_due(day: date) -> bool:

@@ -66,7 +66,7 @@ class ReconcileRefreshOperator(PipelineOperator):
         for day in audit.missing:
             if not day.is_loadable:
                 self.log.warning("%s is missing and needs a person: %s", day.day, day.reason)
-        return audit.to_catch_up(self.pipeline.catch_up_days, now, window)
+        return audit.days_to_catch_up(self.pipeline.catch_up_days, now, window)
 
 
 class ReconcileDayOperator(AepIngestOperator):

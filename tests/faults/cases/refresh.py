@@ -24,7 +24,7 @@ def _only_differences(scenario: Scenario) -> None:
     found = {step: made(scenario, step) for step in _STEPS}
     assert all(manifest.delta is not None for manifest in found.values())
     assert [found[step].rows for step in _STEPS] == [4, 4, 4]
-    assert [found[step].own_rows for step in _STEPS] == [2, 2, 2]
+    assert [found[step].rows_in_files for step in _STEPS] == [2, 2, 2]
     assert {name: made(scenario, "stage").counts[name] for name in ("staged", "already_active", "vanished")} == {
         "staged": 2, "already_active": 2, "vanished": 1,
     }  # fmt: skip

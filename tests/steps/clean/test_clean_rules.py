@@ -185,7 +185,7 @@ def test_rows_that_are_the_only_list_of_a_loads_ids_stay_for_ever() -> None:
 
 
 def test_a_ledger_without_a_history_keeps_everything() -> None:
-    assert ended(DayContents(CHAIN, (), has_unmoved_ledger=True), 4000) == set()
+    assert ended(DayContents(CHAIN, (), has_uncopied_ledger=True), 4000) == set()
 
 
 def test_files_of_a_crashed_run_expire_by_their_age() -> None:
@@ -294,7 +294,7 @@ def test_files_are_removed_only_after_the_grace_period_if_no_output_names_them(
 
 @given(days(), st.integers(1, 20))
 def test_a_loaded_day_finally_has_only_its_newest_exports(day: DayContents, least: int) -> None:
-    loaded_day = replace(day, ledgers=(loaded(0, 20),), has_unmoved_ledger=False)
+    loaded_day = replace(day, ledgers=(loaded(0, 20),), has_uncopied_ledger=False)
     retention, now = Retention(superseded_days=least), START + timedelta(days=40 + least)
     ends = outputs_to_remove(loaded_day, retention, now)
     left = [each for each in day.outputs if each.key not in ends and each.removed_at is None]

@@ -311,7 +311,7 @@ def test_a_refresh_stores_the_different_lines_and_counts_the_day(
     found = refreshed(place, "2", *later)
     assert found.delta is not None
     assert found.delta.base == first.digest
-    assert (found.rows, found.own_rows, found.counts) == (11, 2, {"exported": 10, "not_events": 1})
+    assert (found.rows, found.rows_in_files, found.counts) == (11, 2, {"exported": 10, "not_events": 1})
     assert found.delta.without is not None
     assert found.delta.without.rows == 1
     assert sorted(read_day(place, found, tmp_path)) == sorted(later)

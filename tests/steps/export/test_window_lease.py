@@ -112,7 +112,7 @@ def test_a_long_export_keeps_its_claim(lake: Lake, fake_clock: FakeClock) -> Non
     for _ in range(50):
         fake_clock.at += 50
         claim.renew()
-    assert held.newest().keeps_out("dag/second", fake_clock.at)
+    assert held.newest().is_held_by_another("dag/second", fake_clock.at)
     assert held.claim(held.newest(), "dag/second") is not None  # only the caller decides that it may
     assert held.newest().number == 2
 

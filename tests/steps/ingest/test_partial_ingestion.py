@@ -22,7 +22,7 @@ from include.errors import BatchFailed, CountMismatch, LakeNotReadable, Transien
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.lake.ledger_state import active_records, refused_rows
-from include.steps.ingest.partial_load import ACTIVE, OWN_REFUSED, REFUSED, UNEXPECTED
+from include.steps.ingest.partial_load import ACTIVE, REFUSED, REFUSED_OF_BATCH, UNEXPECTED
 from include.steps.quarantine import quarantined_days
 from include.steps.reconcile.audit import DayStatus, audit_days
 from include.steps.recover import recover
@@ -315,7 +315,7 @@ def test_staged_rows_are_either_active_or_refused(
         def ids_of(query: str) -> list[int]:
             return sorted(int(key) for key, _ in db.execute(query).fetchall())
 
-        active, own, refused = ids_of(ACTIVE), ids_of(OWN_REFUSED), ids_of(REFUSED)
+        active, own, refused = ids_of(ACTIVE), ids_of(REFUSED_OF_BATCH), ids_of(REFUSED)
         assert sorted([*active, *own]) == sorted(staged)
         assert refused == sorted((earlier | staged) - set(active))
         (unexpected,) = db.execute(UNEXPECTED).fetchone()  # type: ignore[misc]

@@ -163,12 +163,12 @@ def test_days_that_need_a_person_or_fail_repeatedly_do_not_block_others() -> Non
     days = [audited_day(number, DayStatus.NEVER_RUN, Remedy.RUN, "never run") for number in range(2)]
     days += [audited_day(number, DayStatus.FAILED, Remedy.CORRECT) for number in range(2, 6)]
     days += [audited_day(number, DayStatus.UNKNOWN_BATCH, Remedy.REVERT) for number in range(6, 9)]
-    chosen = Audit("p", tuple(days)).to_catch_up(3, NOW)
+    chosen = Audit("p", tuple(days)).days_to_catch_up(3, NOW)
     assert chosen[:2] == [FIRST + timedelta(days=1), FIRST]
     tried = Audit("p", tuple(days[2:]))
-    turns = {day for number in range(4) for day in tried.to_catch_up(1, NOW + timedelta(days=number))}
+    turns = {day for number in range(4) for day in tried.days_to_catch_up(1, NOW + timedelta(days=number))}
     assert turns == {FIRST + timedelta(days=number) for number in range(2, 6)}
-    assert tried.to_catch_up(9, NOW, [day.day for day in days]) == []
+    assert tried.days_to_catch_up(9, NOW, [day.day for day in days]) == []
 
 
 def test_the_remedy_follows_from_the_reason() -> None:
