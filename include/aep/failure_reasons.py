@@ -1,4 +1,4 @@
-"""The reasons why AEP rejected a batch, in one sentence: codes, fields and counts, never a value."""
+"""Summarizes why AEP rejected a batch or its rows, with error codes, field names and row counts, and without values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ _MEANINGS = {
 
 
 def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str:
-    """Return the most frequent reasons for the failure of a batch in one sentence: codes, fields and counts, no values."""
+    """Return the reasons for the failure of a batch, separated by semicolons: codes, fields and row counts, no values.
+
+    They are the errors of the catalog's ``batch`` (none if it is None), then the five most frequent errors of its rows.
+    """
     clauses = listed_errors(batch) if batch else []
     try:
         of_rows = _row_reasons(access, batch_id)
@@ -45,7 +48,7 @@ def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str
 
 
 def listed_errors(batch: Batch) -> list[str]:
-    """Return the errors that the catalog lists for a batch of any status: codes and counts of rows, no values."""
+    """Return a clause for each error in the catalog's entry of a batch, with its code and row count, without values."""
     return [_reason(error.code, error.rows) for error in batch.errors]
 
 
@@ -63,9 +66,10 @@ def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:
 
 
 def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
-    """Yield the ``_id`` and a reason of each row in AEP's diagnostics, once per reason of the row.
+    """Yield the ``_id`` and a reason for each refused row in AEP's diagnostics, once for each reason.
 
-    AEP documents its diagnostics as samples: they may not contain every refused row.
+    AEP documents its diagnostics as samples, so refused rows may be missing. Rows without a readable ``_id`` are left
+    out.
     """
     for row, reason in _refused_row_errors(access, batch_id, None, None):
         if isinstance(key := row.get("_id"), str):
@@ -75,9 +79,10 @@ def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, 
 def _refused_row_errors(
     access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
 ) -> Iterator[tuple[Mapping[str, object], str]]:
-    """Yield each refused row once per error, with the error's code and field.
+    """Yield each refused row once for each of its errors, with the error's code and field.
 
-    ``files``: the maximum number of files of each kind to read. ``rows``: the maximum per file. None: no maximum.
+    ``files``: how many files to read at most of each kind (unparsable rows, invalid rows). ``rows``: how many rows to
+    read at most of each file. None: no maximum.
     """
     for file in access.row_error_files(batch_id)[:files]:
         for row in _rows(access.row_errors(batch_id, file.name), rows):
@@ -90,7 +95,7 @@ def _refused_row_errors(
 
 
 def _code_at_field(error: Mapping[str, object], code_key: str, field_key: str) -> str:
-    """Return ``CODE at FIELD`` from an error's members; a member that could be a value of the row is left out."""
+    """Return ``CODE at FIELD`` for an error of a row; a part that may be a value of the row is left out."""
     return " at ".join(filter(None, (_identifier(error.get(code_key)), _identifier(error.get(field_key)))))
 
 
