@@ -1,7 +1,7 @@
-"""Reads AEP's data lake: fingerprints of a day's ``_id``s, and the ids themselves.
+"""Reads the ``_id``s of a dataset's rows from AEP's data lake, for the comparison of AEP with the ledger (verify).
 
-It has two implementations: ``QueryServiceReader`` (SQL over PostgreSQL's protocol) and ``DataAccessReader`` (the
-Parquet files of batches).
+``LakeReader`` is the interface. It has two implementations: ``QueryServiceReader`` (SQL over PostgreSQL's protocol) and
+``DataAccessReader`` (the Parquet files of batches).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The changes to the dataset, and the check that the pipeline's target in AEP is consistent."""
+"""Plans the changes to the dataset, and checks that dataset, schema and titles in AEP agree with the pipeline file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _HOLDERS = {
 
 
 def require_target(state: AepState, requirements: SetupRequirements) -> None:
-    """Raise if the dataset has another schema, if AEP has no dataset with the given id, or if a title is in use.
+    """Check that setup can create or use the dataset and the schema that the pipeline file names.
 
     Raises:
-        ConfigError: the schema is missing, and the pipeline has no field groups to create it from.
-        SchemaError: the dataset has another schema, or a title is in use.
-        DatasetMissing: no dataset has the id in the pipeline file.
+        ConfigError: the schema does not exist, and the pipeline file names no field groups to create it from.
+        SchemaError: the dataset has another schema, or a title for a new object is in use.
+        DatasetMissing: ``aep.dataset`` is an id, and AEP does not have a dataset with this id.
     """
     target = requirements.pipeline.aep
     if state.dataset is None and is_dataset_id(target.dataset):
@@ -76,7 +76,10 @@ def _title_in_use(title: str, holder: str) -> SchemaError:
 def dataset_changes(
     state: AepState, requirements: SetupRequirements, profile: ProfilePlan, tags: Mapping[str, str]
 ) -> Iterator[made.Change]:
-    """Yield the change that creates the dataset, or the changes of its missing settings. ``tags``: see ``plan_setup``."""
+    """Yield the change that creates the dataset; if it exists, the changes that enable it for Profile and tag it.
+
+    ``tags``: the missing ownership tags, each with a clause about its new value; see ``plan_setup``.
+    """
     name, found = requirements.pipeline.aep.dataset, state.dataset
     profile_tags = enabled_tags(found["tags"] if found is not None else {}) if profile.enable_dataset else {}
     what = f"dataset {name!r}"

@@ -1,4 +1,4 @@
-"""The plan: all changes that a pipeline needs in AEP, in order, or the reasons why the plan cannot succeed. Pure functions."""
+"""Computes the changes that a pipeline needs in AEP from AEP's state and the pipeline's files, with pure functions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,16 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes that a pipeline needs in AEP, in the order of execution. ``notes``: what is not changed, one sentence each.
+    """The changes that a pipeline needs in AEP, which setup shows to the user and then executes.
 
-    ``schema`` is the future schema. ``schema_id``, ``group_id`` and ``dataset_id`` are empty where the plan
-    creates the object.
+    Attributes:
+        pipeline: the name of the pipeline.
+        changes: the changes, in the order of execution; empty if nothing is missing.
+        notes: sentences for the user about what setup does not change, or about limits.
+        schema: the schema as it will be after the plan, with Profile's requirements if they apply.
+        schema_id: the ``$id`` of the schema; "" if the plan creates it.
+        group_id: the ``$id`` of the pipeline's own field group; "" without one, or if the plan creates it.
+        dataset_id: the id of the dataset; "" if the plan creates it.
     """
 
     pipeline: str
@@ -58,9 +64,12 @@ class Plan:
 def plan_setup(
     state: AepState, requirements: SetupRequirements, tags: Mapping[str, str] | None = None
 ) -> Plan:
-    """Return the plan for a pipeline, or raise one error with every reason why it cannot succeed; a pure function.
+    """Return the plan for a pipeline, or raise one error with the reasons why setup cannot succeed.
 
-    ``tags``: the ownership tags that are missing in the dataset, each with a clause about its future value.
+    Args:
+        state: AEP's current state.
+        requirements: the pipeline's files.
+        tags: the ownership tags that the dataset lacks, each with a clause about its new value for the user.
 
     Raises:
         ConfigError: the pipeline file, its mapping or its identities conflict with AEP.

@@ -1,7 +1,8 @@
-"""Decides whether to enable the schema and the dataset for Profile, and which field holds the primary identity.
+"""Decides whether setup enables the schema and the dataset for Profile, and where events have their primary identity.
 
-Either the schema has a primary identity field, which every event then needs, and ``identityMap`` has no primary entry;
-or it has none, and ``identityMap`` has exactly one (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
+Profile requires exactly one primary identity in each event. If the schema marks a field as the primary identity, every
+event needs this field, and no entry of ``identityMap`` may be primary. Otherwise exactly one entry of ``identityMap``
+is primary (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from include.xdm.schema.xdm_schema import ProfileUse
 
 @dataclass(frozen=True)
 class ProfilePlan:
-    """What setup enables for Profile.
+    """What setup changes for Profile, and what Profile requires after that.
 
-    ``use``: Profile's requirements for the rows once the plan is executed; None if the dataset is then not enabled.
-    ``primary``: the property whose field becomes the schema's primary identity; None if no field becomes it.
-    ``notes``: sentences for the user.
+    Attributes:
+        use: where the events need their primary identity; None if the dataset will not be enabled for Profile.
+        enable_schema: whether setup enables the schema.
+        enable_dataset: whether setup enables the dataset.
+        primary: the Mixpanel property whose field setup marks as the primary identity; None if it marks no such field.
+        notes: sentences for the user.
     """
 
     use: ProfileUse | None
@@ -37,13 +41,14 @@ class ProfilePlan:
 def plan_profile(
     state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names], *, has_map: bool
 ) -> ProfilePlan:
-    """Return what setup enables for Profile, and which requirements of Profile the events then have to meet.
+    """Return what setup changes for Profile, and what Profile requires of the events after that.
 
-    ``fields``: the field of each identity; ``has_map``: the schema will have the field group IdentityMap.
+    ``fields``: the schema field of each Mixpanel property in ``identities``. ``has_map``: whether the schema has the
+    field group IdentityMap after the plan.
 
     Raises:
-        ConfigError: the pipeline file contradicts AEP, or its primary identity is not possible.
-        SchemaError: an event would have no primary identity, or two.
+        ConfigError: ``aep.profile`` contradicts the dataset's tags, or ``aep.primary_identity`` is not possible.
+        SchemaError: events would not have exactly one primary identity.
     """
     target = requirements.pipeline.aep
     tags = state.dataset["tags"] if state.dataset is not None else {}
@@ -68,7 +73,10 @@ def plan_profile(
 
 
 def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]) -> str | None:
-    """Return the property of ``aep.primary_identity``, unless the schema already has a primary identity, which it keeps."""
+    """Return the Mixpanel property in ``aep.primary_identity``, if setup has to mark its field as the primary identity.
+
+    None if the key is not set, or if the schema already has a primary identity, which cannot be changed.
+    """
     name = requirements.pipeline.aep.primary_identity
     if name is None or state.primary is not None:
         return None

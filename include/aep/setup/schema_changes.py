@@ -1,4 +1,4 @@
-"""Plans the changes to the field group, the schema and the identities, and the notes about what is not changed."""
+"""Plans the changes to the pipeline's own field group, to the schema, and to the schema's identities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.xdm.mapping.destinations import Names
 
 
 def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
-    """Yield the change to the pipeline's own field group, if any."""
+    """Yield the change that creates or extends the pipeline's own field group; nothing if no change is needed."""
     if group is None:
         return
     if group.group_id is None:
@@ -52,7 +52,10 @@ def _join_names(fields: made.Details) -> str:
 def schema_changes(
     state: AepState, requirements: SetupRequirements, parts: tuple[str, ...], group: FieldGroupPlan | None
 ) -> Iterator[made.Change]:
-    """Yield the change that creates the schema, or the change that adds its missing parts."""
+    """Yield the change that creates the schema, or that adds the missing field groups to it.
+
+    ``parts``: the ``$id``s of the class and field groups to add, without the pipeline's own field group (``group``).
+    """
     title = requirements.pipeline.aep.schema_name
     with_own_group = group is not None and (group.group_id is None or group.group_id not in state.references)
     rows = [(str(state.parts[part].get("title", part)), part) for part in parts]
@@ -88,7 +91,11 @@ def identity_changes(
     marked: Mapping[Names, str],
     profile: ProfilePlan,
 ) -> Iterator[made.Change]:
-    """Yield a change that creates an identity descriptor, for each field with an identity and without a descriptor."""
+    """Yield a change for each schema field of an identity that the schema does not mark as an identity yet.
+
+    ``fields``: the schema field of each Mixpanel property in ``identities``. ``marked``: the namespaces of the fields
+    that are already marked.
+    """
     taken = set(marked)
     for source, names in fields.items():
         if names in taken:
@@ -108,7 +115,7 @@ def identity_changes(
 
 
 def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> Iterator[made.Change]:
-    """Yield the change that enables the schema for Profile, if it is required and missing."""
+    """Yield the change that enables the schema for Profile, if the plan requires it."""
     if profile.enable_schema:
         title = requirements.pipeline.aep.schema_name
         what = f"schema {title!r} for Profile"
@@ -118,7 +125,7 @@ def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> It
 def namespace_notes(
     requirements: SetupRequirements, fields: Mapping[str, Names], marked: Mapping[Names, str]
 ) -> Iterator[str]:
-    """Yield a sentence for each field that remains an identity of another namespace."""
+    """Yield a sentence for each field that is already an identity of a namespace that differs from ``identities``."""
     for source, names in fields.items():
         code = requirements.pipeline.namespaces[source]
         if names in marked and marked[names] != code and not marked[names].isdecimal():
