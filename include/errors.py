@@ -66,7 +66,7 @@ class NotAnExport(Transient):
 
 
 class WrongProject(Terminal):
-    """The Mixpanel project of the connection does not exist in the region of the connection."""
+    """The project is not in the connection's region of Mixpanel, or the service account has no access to it."""
 
 
 class CredentialsRejected(Terminal):

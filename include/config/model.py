@@ -181,7 +181,7 @@ class Pipeline(_Section):
     catch_up_days: int = Field(0, ge=0, le=60, strict=True)
     """How many missing days a reconcile run loads at most."""
     shard_events: int | None = Field(None, ge=1000, strict=True)
-    """The size of a shard in rows: a larger day is validated by several tasks, one for each shard. None: by one task."""
+    """The size of a shard in rows: a larger day is validated by one task for each shard. None: by a single task."""
     start_date: date
     """The first day that is loaded."""
     end_date: date | None = None
