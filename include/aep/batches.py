@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.catalog import Catalog
-from include.aep.failure_reasons import reasons, row_reasons
+from include.aep.failure_reasons import failure_summary, row_reasons
 from include.aep.http import AepHttp
 from include.aep.model import Batch
 from include.aep.upload import Opener, Uploader, UploadLimits
@@ -36,13 +36,13 @@ class Batches:
         self,
         http: AepHttp,
         catalog: Catalog,
-        access: BatchDiagnostics,
+        diagnostics: BatchDiagnostics,
         clock: Clock = SYSTEM_CLOCK,
         limits: UploadLimits | None = None,
     ) -> None:
         self._http = http
         self._catalog = catalog
-        self._access = access
+        self._diagnostics = diagnostics
         self._uploader = Uploader(http, clock, limits or UploadLimits())
 
     def find(self, batch_id: str) -> Batch | None:
@@ -148,14 +148,14 @@ class Batches:
 
     def why_failed(self, batch_id: str) -> str:
         """Return AEP's reasons for the failure of a batch as text: codes, fields and row counts, no values."""
-        return reasons(self._catalog.batch(batch_id), self._access, batch_id)
+        return failure_summary(self._catalog.batch(batch_id), self._diagnostics, batch_id)
 
     def reasons_of_rows(self, batch_id: str) -> Iterator[tuple[str, str]]:
         """Yield the ``_id`` and a reason for each refused row in AEP's diagnostics, once for each reason.
 
         Reasons contain error codes and field names, no values. Rows whose ``_id`` AEP could not read are left out.
         """
-        return row_reasons(self._access, batch_id)
+        return row_reasons(self._diagnostics, batch_id)
 
     def failed_rows(self, batch_id: str) -> Iterator[bytes]:
         """Yield the refused rows of a batch, each as a line of JSON: invalid rows, then unparsable rows.
@@ -163,7 +163,7 @@ class Batches:
         The JSON objects have AEP's reasons in ``_validationErrors`` or ``_errors``. They contain customer data: never
         log them.
         """
-        for file in self._access.failed_files(batch_id):
-            yield from self._access.failed_rows(batch_id, file.name)
-        for file in self._access.row_error_files(batch_id):
-            yield from self._access.row_errors(batch_id, file.name)
+        for file in self._diagnostics.failed_files(batch_id):
+            yield from self._diagnostics.failed_rows(batch_id, file.name)
+        for file in self._diagnostics.row_error_files(batch_id):
+            yield from self._diagnostics.row_errors(batch_id, file.name)

@@ -8,7 +8,7 @@ from typing import Literal
 from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.batches import Batches
 from include.aep.catalog import Catalog
-from include.aep.data_lake import DataAccessReader, LakeReader, QueryServiceReader
+from include.aep.data_lake import DataAccessReader, DataLakeReader, QueryServiceReader
 from include.aep.data_lake.query_connection import QueryConnection, QueryLimits
 from include.aep.data_lake.query_login import logins
 from include.aep.flows import Flows
@@ -34,7 +34,7 @@ class AepClient:
         registry: the Schema Registry.
         catalog: the Catalog Service: datasets and batches.
         identity: the identity namespaces.
-        access: the refused rows of batches.
+        diagnostics: the refused rows of batches.
         flows: the dataflows of Adobe's Mixpanel source.
         batches: the creation, upload and completion of batches.
     """
@@ -57,15 +57,15 @@ class AepClient:
         self.registry = SchemaRegistry(self._http)
         self.catalog = Catalog(self._http)
         self.identity = IdentityService(self._http)
-        self.access = BatchDiagnostics(self._http)
+        self.diagnostics = BatchDiagnostics(self._http)
         self.flows = Flows(self._http)
-        self.batches = Batches(self._http, self.catalog, self.access, clock, limits)
+        self.batches = Batches(self._http, self.catalog, self.diagnostics, clock, limits)
 
     def lake_reader(
         self,
         reader: Literal["query_service", "data_access"] = "query_service",
         limits: QueryLimits | None = None,
-    ) -> LakeReader:
+    ) -> DataLakeReader:
         """Return a reader of the rows in AEP's data lake, for use in a ``with`` block; it connects at its first query.
 
         ``reader``: the service to read from, as in ``verify.reader`` of the pipeline file. ``limits``: for Query

@@ -34,7 +34,7 @@ class Ownership:
     source: str | None = None
     pipelines: frozenset[str] = frozenset()
 
-    def require(self, dataset: Dataset | None) -> None:
+    def require_owner(self, dataset: Dataset | None) -> None:
         """Check that no tag of a dataset names another owner; missing tags, and a dataset of None, are accepted.
 
         Raises:
@@ -61,7 +61,7 @@ class Ownership:
         if self.lake is not None and tagged_lake_id(dataset) is not None:
             check_lake_id(self.lake, dataset)
 
-    def former_pipeline(self, dataset: Dataset | None) -> str | None:
+    def other_pipeline(self, dataset: Dataset | None) -> str | None:
         """Return the name in a dataset's pipeline tag; None if the tag is missing or names this pipeline."""
         if dataset is None:
             return None
@@ -76,7 +76,7 @@ class Ownership:
         Raises:
             AnotherPipeline: the tag has the name of a third pipeline; the message names both.
         """
-        other = self.former_pipeline(dataset)
+        other = self.other_pipeline(dataset)
         if dataset is None or other in (None, formerly):
             return
         raise AnotherPipeline(

@@ -32,17 +32,17 @@ def enabled_tags(tags: Mapping[str, object]) -> dict[str, list[str]]:
     return {name: [ENABLED] for name in PROFILE_TAGS if not is_enabled(tags, name)}
 
 
-def identities_of(descriptors: Sequence[JsonMapping]) -> tuple[JsonMapping, ...]:
+def identity_descriptors(descriptors: Sequence[JsonMapping]) -> tuple[JsonMapping, ...]:
     """Return the identity descriptors among a schema's descriptors."""
     return tuple(d for d in descriptors if d.get("@type") == "xdm:descriptorIdentity")
 
 
-def primary_of(descriptors: Sequence[JsonMapping]) -> JsonMapping | None:
+def primary_descriptor(descriptors: Sequence[JsonMapping]) -> JsonMapping | None:
     """Return the descriptor of the primary identity among a schema's descriptors; None if the schema has none."""
-    return next((d for d in identities_of(descriptors) if d.get("xdm:isPrimary") is True), None)
+    return next((d for d in identity_descriptors(descriptors) if d.get("xdm:isPrimary") is True), None)
 
 
-def names_of(descriptor: JsonMapping) -> Names:
+def descriptor_path(descriptor: JsonMapping) -> Names:
     """Return the path of the field that a descriptor describes, as names without the prefix ``xdm:``.
 
     Resolved schemas in Compatibility Mode omit this prefix as well.
@@ -51,7 +51,7 @@ def names_of(descriptor: JsonMapping) -> Names:
     return tuple(part.removeprefix("xdm:") for part in path.strip("/").split("/"))
 
 
-def namespace_of(descriptor: JsonMapping) -> str:
+def descriptor_namespace(descriptor: JsonMapping) -> str:
     """Return the namespace code in an identity descriptor; "" if the descriptor has none."""
     return str(descriptor.get("xdm:namespace", ""))
 
@@ -61,8 +61,12 @@ def profile_use(descriptors: Sequence[JsonMapping]) -> ProfileUse:
 
     If no descriptor does, the result states that the primary identity is in ``identityMap``.
     """
-    primary = primary_of(descriptors)
-    return ProfileUse(names_of(primary), namespace_of(primary)) if primary is not None else ProfileUse()
+    primary = primary_descriptor(descriptors)
+    return (
+        ProfileUse(descriptor_path(primary), descriptor_namespace(primary))
+        if primary is not None
+        else ProfileUse()
+    )
 
 
 def dataset_schema(aep: AepClient, dataset: Dataset, *, profile: bool | None) -> XdmSchema:

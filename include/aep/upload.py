@@ -33,7 +33,7 @@ class UploadLimits:
     chunk_bytes: int = 64 * 1024 * 1024
 
 
-class Part:
+class FileRange:
     """A byte range of a file, which can be sent as the body of a request.
 
     Raises:
@@ -105,7 +105,7 @@ class Uploader:
             self._chunked(path, opener, size, max(1, self._limits.chunk_bytes // 2))
 
     def _put(self, path: tuple[str, ...], opener: Opener, size: int) -> None:
-        self._http.send_bytes("PUT", path, "upload a file", lambda: Part(opener(), 0, size))
+        self._http.send_bytes("PUT", path, "upload a file", lambda: FileRange(opener(), 0, size))
 
     def _chunked(self, path: tuple[str, ...], opener: Opener, size: int, chunk_bytes: int) -> None:
         self._http.post_action(path, "start the upload of a large file", "INITIALIZE")
@@ -129,7 +129,7 @@ class Uploader:
                     "PATCH",
                     path,
                     "upload a part of a large file",
-                    lambda: Part(opener(), start, size),
+                    lambda: FileRange(opener(), start, size),
                     {"Content-Range": f"bytes {start}-{end}"},
                     idempotent=False,
                 )

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import urllib3
 
-from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, bucket_of
-from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of
+from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, fingerprint_of
+from include.aep.data_lake.reader import DataLakeReader, Window, names_in_order, prefixes_of
 from include.aep.http import AepHttp, endless_list, objects_in
 from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
@@ -29,7 +29,7 @@ _ROWS = 65_536
 _HINT = "Use Query Service instead (verify.reader: query_service); Adobe has deprecated Data Access."
 
 
-class DataAccessReader(LakeReader):
+class DataAccessReader(DataLakeReader):
     """Reads rows of a dataset by downloading the Parquet files of its active batches.
 
     Every method downloads all files of the batches, also for a window with few rows. ``fingerprints_of`` has the ids of
@@ -77,7 +77,7 @@ class DataAccessReader(LakeReader):
                 yield from self._rows_of(key, name)
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """Return the number of rows in a window by source batch; see ``LakeReader``."""
+        """Return the number of rows in a window by source batch; see ``DataLakeReader``."""
         found: dict[str, int] = {}
         for _, batch in self.ids(dataset, start, end):
             found[batch] = found.get(batch, 0) + 1
@@ -91,15 +91,15 @@ class DataAccessReader(LakeReader):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """Return the fingerprints of several windows, see ``LakeReader``; each file is downloaded only once."""
-        names = in_order(windows)
+        """Return the fingerprints of several windows, see ``DataLakeReader``; each file is downloaded only once."""
+        names = names_in_order(windows)
         keys: dict[str, list[str]] = {name: [] for name in windows}
         for batch in self._selected(dataset, batches):
             for key, moment in self.batch_rows(batch):
-                name = next((each for each in names if windows[each].holds(moment)), None)
+                name = next((each for each in names if windows[each].contains(moment)), None)
                 if name is not None:
                     keys[name].append(key)
-        return {name: bucket_of(found, digits=digits) for name, found in keys.items()}
+        return {name: fingerprint_of(found, digits=digits) for name, found in keys.items()}
 
     def ids(
         self,
@@ -110,12 +110,12 @@ class DataAccessReader(LakeReader):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield the ``_id`` and the source batch of every row in a window; see ``LakeReader``."""
+        """Yield the ``_id`` and the source batch of every row in a window; see ``DataLakeReader``."""
         window = Window(start, end)
         length, prefixes = prefixes_of(prefix)
         for batch in self._selected(dataset, batches):
             for key, moment in self.batch_rows(batch):
-                if window.holds(moment) and (not length or key[:length] in prefixes):
+                if window.contains(moment) and (not length or key[:length] in prefixes):
                     yield key, batch
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ class Bucket:
         return self.rows - self.ids
 
 
-def bucket_of(
+def fingerprint_of(
     ids: Iterable[str], *, digits: int = BUCKET_DIGITS, is_sorted: bool = False
 ) -> dict[str, Bucket]:
     """Return the fingerprint of ``ids``: a ``Bucket`` for each prefix that occurs.

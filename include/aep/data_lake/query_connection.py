@@ -59,7 +59,7 @@ class QueryConnection:
         """Run a query and return its rows.
 
         Raises:
-            QueryServiceBusy, LakeNotReadable, ServiceUnavailable: see ``LakeReader``.
+            QueryServiceBusy, LakeNotReadable, ServiceUnavailable: see ``DataLakeReader``.
         """
         import psycopg
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
 from include.aep.data_lake.query_connection import QueryConnection
 from include.aep.data_lake.query_errors import TableMissing
-from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of, utc_text
+from include.aep.data_lake.reader import DataLakeReader, Window, names_in_order, prefixes_of, utc_text
 from include.aep.model import Dataset
 from include.errors import LakeNotReadable
 
@@ -27,7 +27,7 @@ _SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
 _MOMENT = "CAST(%s AS timestamp)"
 
 
-class QueryServiceReader(LakeReader):
+class QueryServiceReader(DataLakeReader):
     """Reads rows of a dataset by SQL queries in one session of Query Service."""
 
     def __init__(self, connection: QueryConnection) -> None:
@@ -39,7 +39,7 @@ class QueryServiceReader(LakeReader):
         return self._connection.query_seconds
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """Return the number of rows in a window by source batch; see ``LakeReader``."""
+        """Return the number of rows in a window by source batch; see ``DataLakeReader``."""
         where, values = _window_condition(start, end)
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
         return {str(batch): int(count) for batch, count in found.complete()}
@@ -52,8 +52,8 @@ class QueryServiceReader(LakeReader):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """Return the fingerprints of several windows, see ``LakeReader``; one query reads up to 31 windows."""
-        names = in_order(windows)
+        """Return the fingerprints of several windows, see ``DataLakeReader``; one query reads up to 31 windows."""
+        names = names_in_order(windows)
         found: dict[str, dict[str, Bucket]] = {name: {} for name in windows}
         size = max(1, min(_WINDOWS_PER_QUERY, self._connection.limits.rows // 16**digits))
         for at in range(0, len(names), size):
@@ -73,7 +73,7 @@ class QueryServiceReader(LakeReader):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield the ``_id`` and the source batch of every row in a window; see ``LakeReader``.
+        """Yield the ``_id`` and the source batch of every row in a window; see ``DataLakeReader``.
 
         One query counts the rows by the beginning of their ids, then each further query reads up to 45,000 rows.
         """

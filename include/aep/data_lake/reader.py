@@ -29,7 +29,7 @@ class Window:
         if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
             raise ValueError("a window needs two moments with a time zone, in order")
 
-    def holds(self, moment: datetime) -> bool:
+    def contains(self, moment: datetime) -> bool:
         """Return whether ``moment``, which has a time zone, is in the window."""
         return self.start <= moment < self.end
 
@@ -43,7 +43,7 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-class LakeReader(ABC):
+class DataLakeReader(ABC):
     """Reads the rows of a dataset's active batches. Not thread-safe; close it, or use it in a ``with`` block.
 
     The methods have the argument ``batches`` in common: the ids of the batches whose rows are read. None: the rows of
@@ -138,7 +138,7 @@ def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
     return length, prefixes if length else frozenset()
 
 
-def in_order(windows: Mapping[str, Window]) -> list[str]:
+def names_in_order(windows: Mapping[str, Window]) -> list[str]:
     """Return the names of the windows, ordered by the start of each window.
 
     Raises:

@@ -57,7 +57,7 @@ def plan_pipeline(
     """
     requirements = SetupRequirements.of(pipeline)
     state = read_state(aep, requirements)
-    owner.require(state.dataset)
+    owner.require_owner(state.dataset)
     owner.require_retagging(state.dataset, pipeline.aep.formerly)
     tags = state.dataset["tags"] if state.dataset else {}
     plan = plan_setup(state, requirements, owner.missing_tags(tags))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from include.aep.catalog import is_dataset_id
 from include.aep.load_id import PIPELINE_TAG
 from include.aep.profile import enabled_tags
-from include.aep.setup import changes as made
+from include.aep.setup import changes as setup_changes
 from include.aep.setup.profile import ProfilePlan
 from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
@@ -75,7 +75,7 @@ def _title_in_use(title: str, holder: str) -> SchemaError:
 
 def dataset_changes(
     state: AepState, requirements: SetupRequirements, profile: ProfilePlan, tags: Mapping[str, str]
-) -> Iterator[made.Change]:
+) -> Iterator[setup_changes.Change]:
     """Yield the change that creates the dataset; if it exists, the changes that enable it for Profile and tag it.
 
     ``tags``: the missing ownership tags, each with a clause about its new value; see ``plan_setup``.
@@ -86,7 +86,7 @@ def dataset_changes(
     if found is None:
         also = ", enabled for Profile" if profile_tags else ""
         details = tuple((f"tag {tag}", clause) for tag, clause in tags.items())
-        yield made.CreateDataset(
+        yield setup_changes.CreateDataset(
             f"create {what}{also}",
             f"created {what}{also}",
             "aep.dataset",
@@ -97,7 +97,7 @@ def dataset_changes(
         )
         return
     if profile_tags:
-        yield made.EnableDataset(
+        yield setup_changes.EnableDataset(
             f"enable {what} for Profile",
             f"enabled {what} for Profile",
             "aep.profile",
@@ -107,7 +107,7 @@ def dataset_changes(
         )
         found = {**found, "tags": {**found["tags"], **profile_tags}}
     if tags:
-        yield made.TagDataset(
+        yield setup_changes.TagDataset(
             f"tag {what}",
             f"tagged {what} with " + "; ".join(f"{tag}: {clause}" for tag, clause in tags.items()),
             "aep.formerly"

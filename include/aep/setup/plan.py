@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from include.aep.profile import names_of, namespace_of
-from include.aep.setup import changes as made
+from include.aep.profile import descriptor_namespace, descriptor_path
+from include.aep.setup import changes as setup_changes
 from include.aep.setup.compose import future_schema, parts_of, require_class
 from include.aep.setup.dataset_changes import dataset_changes, require_target
 from include.aep.setup.field_group import FieldGroupPlan, plan_field_group
@@ -43,7 +43,7 @@ class Plan:
     """
 
     pipeline: str
-    changes: tuple[made.Change, ...]
+    changes: tuple[setup_changes.Change, ...]
     notes: tuple[str, ...]
     schema: XdmSchema
     schema_id: str
@@ -85,7 +85,9 @@ def plan_setup(
     schema = future_schema(state, requirements, parts)
     schema.require_event()
     bound = bind_for(requirements.pipeline, requirements.rows, schema)
-    marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
+    marked = {
+        descriptor_path(descriptor): descriptor_namespace(descriptor) for descriptor in state.identities
+    }
     fields = identity_fields(bound, requirements.pipeline.identity_properties, marked)
     profile = plan_profile(state, requirements, fields, has_map=IDENTITY_MAP in {*state.references, *parts})
     if profile.use is not None:

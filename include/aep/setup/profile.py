@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from include.aep.profile import PROFILE_TAGS, enabled_tags, is_enabled, names_of, namespace_of
+from include.aep.profile import PROFILE_TAGS, descriptor_namespace, descriptor_path, enabled_tags, is_enabled
 from include.aep.setup.identities import pointer_of
 from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
@@ -65,7 +65,7 @@ def plan_profile(
     enable = target.profile is True
     return ProfilePlan(
         use=use,
-        enable_schema=enable and not state.is_union,
+        enable_schema=enable and not state.is_enabled_for_profile,
         enable_dataset=enable and bool(enabled_tags(tags)),
         primary=primary,
         notes=(*_primary_notes(state, requirements, fields), *_notes(state, requirements, use)),
@@ -87,15 +87,15 @@ def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mappi
             f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then contains the "
             "primary identity.",
         )
-    marked = next((d for d in state.identities if names_of(d) == fields[name]), None)
+    marked = next((d for d in state.identities if descriptor_path(d) == fields[name]), None)
     if marked is not None:
         raise SchemaError(
             f"Field {pointer_of(fields[name])} of schema {requirements.pipeline.aep.schema_name!r} is already an identity "
-            f"of namespace {namespace_of(marked)}, but not the primary identity, as aep.primary_identity requires.",
+            f"of namespace {descriptor_namespace(marked)}, but not the primary identity, as aep.primary_identity requires.",
             "Remove aep.primary_identity, or ask a user with the permission Manage Identity Metadata to make the field the "
             "primary identity in AEP's schema editor.",
         )
-    if state.is_union:
+    if state.is_enabled_for_profile:
         raise SchemaError(
             f"Schema {requirements.pipeline.aep.schema_name!r} is enabled for Profile with the primary identity in "
             f"identityMap. With {pointer_of(fields[name])} as its primary identity, events of other datasets would have "
@@ -114,7 +114,7 @@ def _use(
     has_map: bool,
 ) -> ProfileUse:
     if state.primary is not None:
-        return ProfileUse(names_of(state.primary), namespace_of(state.primary))
+        return ProfileUse(descriptor_path(state.primary), descriptor_namespace(state.primary))
     if primary is not None:
         return ProfileUse(fields[primary], requirements.pipeline.namespaces[primary])
     if has_map:
@@ -132,11 +132,11 @@ def _primary_notes(
     state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]
 ) -> list[str]:
     name = requirements.pipeline.aep.primary_identity
-    if name is None or state.primary is None or fields.get(name) == names_of(state.primary):
+    if name is None or state.primary is None or fields.get(name) == descriptor_path(state.primary):
         return []
     return [
-        f"Schema {requirements.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(names_of(state.primary))} "
-        f"({namespace_of(state.primary)}); {name} becomes an additional identity."
+        f"Schema {requirements.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(descriptor_path(state.primary))} "
+        f"({descriptor_namespace(state.primary)}); {name} becomes an additional identity."
     ]
 
 
@@ -155,7 +155,7 @@ def _notes(state: AepState, requirements: SetupRequirements, use: ProfileUse | N
         return notes
     if use is not None and state.dataset is not None and enabled_tags(tags):
         return [f"Existing rows of dataset {target.dataset!r} do not reach Profile; later batches do."]
-    if use is None and state.is_union:
+    if use is None and state.is_enabled_for_profile:
         return [
             f"Schema {target.schema_name!r} is enabled for Profile, but dataset {target.dataset!r} is not: the pipeline file "
             "does not have aep.profile: true."

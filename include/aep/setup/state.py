@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from include.aep.client import AepClient
 from include.aep.identity_service import Namespace
 from include.aep.model import Dataset
-from include.aep.profile import identities_of, primary_of
+from include.aep.profile import identity_descriptors, primary_descriptor
 from include.aep.schema_registry import SchemaRegistry
 from include.aep.setup.requirements import SetupRequirements
 from include.errors import NotFound
@@ -57,19 +57,19 @@ class AepState:
         return str((self.schema or {}).get("meta:class") or EXPERIENCE_EVENT)
 
     @property
-    def is_union(self) -> bool:
+    def is_enabled_for_profile(self) -> bool:
         """Whether the schema is enabled for Profile."""
         return "union" in ((self.schema or {}).get("meta:immutableTags") or ())
 
     @property
     def identities(self) -> tuple[JsonMapping, ...]:
         """The schema's identity descriptors."""
-        return identities_of(self.descriptors)
+        return identity_descriptors(self.descriptors)
 
     @property
     def primary(self) -> JsonMapping | None:
         """The descriptor of the schema's primary identity; None if the schema has no primary identity."""
-        return primary_of(self.descriptors)
+        return primary_descriptor(self.descriptors)
 
 
 def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
