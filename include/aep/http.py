@@ -42,7 +42,9 @@ class AepHttp:
         self._settings = settings
         self._tokens = tokens
         facts = {"conn_id": settings.conn_id, "aep_sandbox": settings.aep_sandbox}
-        service = Service("AEP", AEP_RULES, facts, tokens.secrets, self._headers, renew=tokens.forget)
+        service = Service(
+            "AEP", AEP_RULES, facts, tokens.secrets, self._headers, discard_token=tokens.discard
+        )
         self._http = HttpClient(service, clock, retry_policy)
 
     def get(

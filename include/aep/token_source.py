@@ -62,7 +62,7 @@ class TokenSource:
         assert self._token is not None
         return self._token
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Discard the token after a service rejected it, so that the next call requests a new one."""
         self._token = None
 

@@ -45,7 +45,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Refreshed:
+class RefreshedDay:
     """What a refresh of one day has found, in numbers of rows.
 
     Attributes:
@@ -191,7 +191,7 @@ def _first_seen_on(day: date, names: Sequence[str], known: Mapping[str, str]) ->
     return sorted(name for name in names if known.get(name, str(day)) >= str(day))
 
 
-def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
+def missing_days_alerts(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
     """Yield one alert about all days that the last audit found incomplete and whose grace period has ended."""
     complete = {status.value for status in COMPLETE}
     grace = timedelta(hours=pipeline.missing_grace_hours)
@@ -219,8 +219,8 @@ def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterat
     )
 
 
-def refreshed_days(
-    pipeline: Pipeline, refreshed: Sequence[Refreshed], beyond: Mapping[str, int]
+def refresh_alerts(
+    pipeline: Pipeline, refreshed: Sequence[RefreshedDay], beyond: Mapping[str, int]
 ) -> Iterator[Alert]:
     """Yield one alert about all days of a refresh with too many late or vanished events.
 
@@ -252,7 +252,7 @@ def refreshed_days(
     )
 
 
-def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
+def credential_alerts(pipeline: Pipeline, today: date) -> Iterator[Alert]:
     """Yield an alert for each credential that expires soon or has expired.
 
     Its condition is another one in the last week, and after the last day, so that the alert is then sent again.

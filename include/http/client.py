@@ -36,13 +36,14 @@ class _Failure:
         error: the error to raise if the request is not retried.
         again: whether the request may be retried.
         wait_seconds: the delay that the service requested; None if it did not.
-        renewed: whether the access token was discarded, so that the request is retried at once with a new token.
+        token_discarded: whether the access token was discarded, so that the request is retried at once with a new
+            token.
     """
 
     error: PipelineError
     again: bool
     wait_seconds: float | None = None
-    renewed: bool = False
+    token_discarded: bool = False
 
 
 class HttpClient:
@@ -54,7 +55,7 @@ class HttpClient:
         self._service = service
         self._clock = clock
         self._retry_policy = retry_policy or RetryPolicy()
-        self._limit = TimeLimit(clock, self._retry_policy.whole_seconds)
+        self._limit = TimeLimit(clock, self._retry_policy.body_seconds)
         self._session = new_session()
 
     def send(self, request: HttpRequest) -> Response:
@@ -92,12 +93,12 @@ class HttpClient:
 
     def _run(self, request: HttpRequest, take: Callable[[requests.Response], T]) -> T:
         """Attempt the request until one succeeds, and return ``take(response)``; or raise the last attempt's error."""
-        renewed = False
+        token_discarded = False
 
         def attempt() -> T | _Failure:
-            nonlocal renewed
-            result = self._attempt(request, take, may_renew=not renewed)
-            renewed = renewed or (isinstance(result, _Failure) and result.renewed)
+            nonlocal token_discarded
+            result = self._attempt(request, take, may_discard_token=not token_discarded)
+            token_discarded = token_discarded or (isinstance(result, _Failure) and result.token_discarded)
             return result
 
         # An attempt returns its failure instead of raising it: an error that is raised here must not have an exception
@@ -115,7 +116,7 @@ class HttpClient:
         return outcome
 
     def _attempt(
-        self, request: HttpRequest, take: Callable[[requests.Response], T], *, may_renew: bool
+        self, request: HttpRequest, take: Callable[[requests.Response], T], *, may_discard_token: bool
     ) -> T | _Failure:
         if request.before:
             request.before()
@@ -130,7 +131,7 @@ class HttpClient:
             return _Failure(
                 self._unreachable_error(request, fault), request.idempotent or _was_never_sent(fault)
             )
-        return self._failure_of_response(request, response, may_renew=may_renew)
+        return self._failure_of_response(request, response, may_discard_token=may_discard_token)
 
     def _request(self, request: HttpRequest, headers: Mapping[str, str]) -> requests.Response:
         with _body(request) as body:
@@ -162,11 +163,11 @@ class HttpClient:
         )
 
     def _failure_of_response(
-        self, request: HttpRequest, response: requests.Response, *, may_renew: bool
+        self, request: HttpRequest, response: requests.Response, *, may_discard_token: bool
     ) -> _Failure:
         """Return the failure for an error response, by the first error rule of the service that matches it.
 
-        ``may_renew``: whether a rejected access token may be discarded, which is done once for each request.
+        ``may_discard_token``: whether a rejected access token may be discarded, which is done once for each request.
         """
         body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
@@ -183,9 +184,9 @@ class HttpClient:
         error = rule.make(
             {name: scrub(text, secrets) for name, text in facts.items()}, deferral_seconds(requested)
         )
-        if rule.action is RetryAction.REFRESH and self._service.renew and may_renew:
-            self._service.renew()
-            return _Failure(error, again=True, renewed=True)
+        if rule.action is RetryAction.REFRESH and self._service.discard_token and may_discard_token:
+            self._service.discard_token()
+            return _Failure(error, again=True, token_discarded=True)
         if isinstance(error, Throttled) and requested is not None and request.on_retry_after is not None:
             request.on_retry_after(deferral_seconds(requested))
         again = may_retry(rule, idempotent=request.idempotent)
@@ -221,7 +222,7 @@ def _result(state: RetryCallState) -> object:
 def _wait(state: RetryCallState) -> float:
     failure = _result(state)
     assert isinstance(failure, _Failure)
-    return 0.0 if failure.renewed else next_wait(state, failure.wait_seconds)
+    return 0.0 if failure.token_discarded else next_wait(state, failure.wait_seconds)
 
 
 def _log_failure(state: RetryCallState) -> None:

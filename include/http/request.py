@@ -69,7 +69,8 @@ class Service:
         facts: values for the messages of ``rules``; they always include ``conn_id``.
         secrets: returns the texts that are removed from messages.
         headers: returns the headers of every request, such as Authorization; called for every attempt.
-        renew: discards the access token after the service has rejected it; None: the token cannot be renewed.
+        discard_token: discards the access token after the service has rejected it; None: the service does not use such
+            a token.
         unavailable: the class of the error that the service cannot be reached.
     """
 
@@ -78,7 +79,7 @@ class Service:
     facts: Mapping[str, str]
     secrets: Callable[[], Iterable[str]]
     headers: Callable[[], Mapping[str, str]]
-    renew: Callable[[], None] | None = None
+    discard_token: Callable[[], None] | None = None
     unavailable: type[ServiceUnavailable] = ServiceUnavailable
 
 
@@ -89,7 +90,7 @@ class RetryPolicy:
     Attributes:
         connect_seconds: the maximum time for opening the connection.
         idle_seconds: the maximum time between two received bytes; the only limit of a streamed response.
-        whole_seconds: the maximum time for receiving a response that is not streamed.
+        body_seconds: the maximum time for receiving a response that is not streamed.
         attempts: the maximum number of attempts, including the first.
         longest_wait_seconds: the longest delay of a Retry-After header that the client waits for. A longer one is
             raised as an error, so that the task can be deferred and does not occupy a worker.
@@ -97,7 +98,7 @@ class RetryPolicy:
 
     connect_seconds: float = 30.0
     idle_seconds: float = 120.0
-    whole_seconds: float = 600.0
+    body_seconds: float = 600.0
     attempts: int = 6
     longest_wait_seconds: float = 120.0
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def rare_places(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def sparse_flatnonzero(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Return the indices of the true elements of a boolean array, in ascending order, like ``np.flatnonzero``.
 
     It takes half the time if each 64 elements contain at most one true element.

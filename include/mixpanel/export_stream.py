@@ -30,7 +30,7 @@ class ExportStream:
 
     Attributes:
         bytes_received: the number of bytes of the body received so far, before decompression.
-        whole: whether the export was read to its end and is complete.
+        is_complete: whether the export was read to its end and is complete.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ExportStream:
         self._scan = LineScanner()
         self._gunzip = GunzipStream()
         self.bytes_received = 0
-        self.whole = False
+        self.is_complete = False
 
     @property
     def sent_at(self) -> datetime | None:
@@ -73,7 +73,7 @@ class ExportStream:
         for piece in self._pieces():
             yield from self._scan.lines(piece)
         yield from self._scan.last_line()
-        self._prove_whole()
+        self._check_complete()
 
     def save(self, path: Path) -> RawFile:
         """Write the export to the gzip file ``path``, check at its end that it is complete, and describe the file.
@@ -94,7 +94,7 @@ class ExportStream:
                 self._scan.scan(piece)
             for _ in self._scan.last_line():
                 pass
-            self._prove_whole()
+            self._check_complete()
             if not self._is_gzip or not file.bytes:  # an empty day has an empty body, which is not gzip
                 gzipped.finish()
             return RawFile(path, self._scan.rows, self._scan.not_events, file.sha256)
@@ -161,11 +161,11 @@ class ExportStream:
             failpoint("export.piece")
             yield data
 
-    def _prove_whole(self) -> None:
-        """Check that the response and its last line are complete, and set ``whole``."""
+    def _check_complete(self) -> None:
+        """Check that the response and its last line are complete, and set ``is_complete``."""
         self._check_end()
         self._scan.finish()
-        self.whole = True
+        self.is_complete = True
 
     def _check_end(self) -> None:
         declared = self._response.length

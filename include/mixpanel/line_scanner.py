@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from include.http.line_splitter import LineSplitter
-from include.mixpanel.byte_places import rare_places
+from include.mixpanel.byte_places import sparse_flatnonzero
 from include.mixpanel.export_guard import ExportGuard, clean_line
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class LineScanner:
         for _ in self.lines(piece[:first]):
             pass
         if last > first:
-            self._see_block(piece, first, last)
+            self._check_block(piece, first, last)
         self._splitter.feed(piece[last:])
 
     def lines(self, piece: bytes) -> Iterator[bytes]:
@@ -104,11 +104,11 @@ class LineScanner:
         self.not_events += not self._guard.check_line(line)
         return line
 
-    def _see_block(self, piece: bytes, first: int, last: int) -> None:
+    def _check_block(self, piece: bytes, first: int, last: int) -> None:
         """Check the lines in ``piece[first:last]``, which ends with a newline, many at once where possible."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
         buffers = self._buffers.for_bytes(len(text))
-        ends = rare_places(np.equal(text, _LINE_FEED, out=buffers.first))
+        ends = sparse_flatnonzero(np.equal(text, _LINE_FEED, out=buffers.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
@@ -151,7 +151,7 @@ def _lines_with_early(text: _Bytes, ends: _Places, buffers: _Buffers) -> _Places
     small = np.bitwise_or(text, _SMALL, out=buffers.bytes)
     found = np.equal(small[4:], _Y, out=buffers.first[4:])
     found &= np.equal(small[3:-1], _L, out=buffers.second[4:])
-    places = rare_places(found)
+    places = sparse_flatnonzero(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     lines: _Places = np.searchsorted(ends, places)
     return lines

@@ -8,7 +8,7 @@ from typing import IO, NamedTuple
 
 from isal import igzip
 
-from include.mixpanel.byte_places import rare_places
+from include.mixpanel.byte_places import sparse_flatnonzero
 
 BLOCK_BYTES = 2 * 1024 * 1024
 """The size of a block before cleaning. A small block would not pay, because each costs as much as hundreds of lines."""
@@ -36,7 +36,7 @@ def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterat
     byte \\n ends a line; U+2028 and similar characters are part of it.
     """
     first_line = 1
-    for data, lines in _cleaned(paths, block_bytes):
+    for data, lines in _clean_blocks(paths, block_bytes):
         yield Block(first_line, data)
         first_line += lines
 
@@ -57,11 +57,11 @@ def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[in
             return
 
 
-def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
+def _clean_blocks(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
     """Yield blocks of complete lines, cleaned as ``read_blocks`` describes, each with the number of its lines."""
     for path in paths:
         is_first = True
-        for data in _whole_lines(path, block_bytes):
+        for data in _read_whole_lines(path, block_bytes):
             if is_first:
                 data = data.lstrip().removeprefix(_BOM)
                 is_first = not data
@@ -89,11 +89,11 @@ def _count_lines(data: bytes) -> tuple[int, bool]:
     import numpy as np
 
     text = np.frombuffer(data, np.uint8)
-    ends = rare_places(text == _NEWLINE)
+    ends = sparse_flatnonzero(text == _NEWLINE)
     return len(ends), bool(text[0] <= _SPACE or (text[ends[:-1] + 1] <= _SPACE).any())
 
 
-def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
+def _read_whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
     rest: list[bytes] = []
     with open_gzip(path) as file:
         while piece := file.read(block_bytes):

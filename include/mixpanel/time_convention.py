@@ -39,7 +39,7 @@ UTC_TIME, LOCAL_TIME = "utc", "project_local"
 
 
 @dataclass
-class _Votes:
+class _EventCounts:
     """Counts of live events for and against the two time conventions.
 
     Attributes:
@@ -79,7 +79,7 @@ class _Votes:
             else (self.project_local, self.not_project_local)
         )
 
-    def support(self, convention: str) -> bool:
+    def supports(self, convention: str) -> bool:
         """Return whether the events support ``convention``.
 
         At least 5 events and a tenth of all have to match it, and at least 5 times as many as contradict it.
@@ -102,8 +102,8 @@ class TimeEvidence:
     """
 
     zone: ZoneInfo
-    total: _Votes = field(default_factory=_Votes)
-    libraries: dict[str, _Votes] = field(default_factory=dict)
+    total: _EventCounts = field(default_factory=_EventCounts)
+    libraries: dict[str, _EventCounts] = field(default_factory=dict)
     quarters: Counter[int] = field(default_factory=Counter)
     shifts: Counter[int] = field(default_factory=Counter)
 
@@ -128,7 +128,7 @@ class TimeEvidence:
         ``wall_ms``: its ``time`` in milliseconds. ``arrival_ms``: its ``$mp_api_timestamp_ms``. ``library``: its
         ``mp_lib``.
         """
-        if not is_evidence(wall_ms, arrival_ms):
+        if not are_valid_times(wall_ms, arrival_ms):
             return
         quarter = round((arrival_ms - wall_ms) / (QUARTER_SECONDS * 1000))
         arrived = datetime.fromtimestamp(arrival_ms / 1000, UTC).astimezone(self.zone).utcoffset()
@@ -136,8 +136,8 @@ class TimeEvidence:
         if library not in self.libraries and len(self.libraries) >= _MOST_LIBRARIES:
             library = ""
         self.quarters[quarter] += 1
-        for votes in (self.total, self.libraries.setdefault(library, _Votes())):
-            votes.add_event(quarter, offset)
+        for counts in (self.total, self.libraries.setdefault(library, _EventCounts())):
+            counts.add_event(quarter, offset)
         if offset and quarter == -offset:
             self.shifts[quarter] += 1
 
@@ -161,16 +161,17 @@ class TimeEvidence:
     @property
     def verdict(self) -> str | None:
         """The time convention by the events, ``utc`` or ``project_local``; None if they are too few or disagree."""
-        if self._enough(UTC_TIME, _CLEARLY):
+        if self._is_supported(UTC_TIME, _CLEARLY):
             return UTC_TIME
         local, utc = (
-            sum(votes.support(name) for votes in self.libraries.values()) for name in (LOCAL_TIME, UTC_TIME)
+            sum(counts.supports(name) for counts in self.libraries.values())
+            for name in (LOCAL_TIME, UTC_TIME)
         )
-        if self._enough(LOCAL_TIME, _ALL_BUT_UNANIMOUSLY) and local >= _CLEARLY_MORE_LIBRARIES * utc:
+        if self._is_supported(LOCAL_TIME, _ALL_BUT_UNANIMOUSLY) and local >= _CLEARLY_MORE_LIBRARIES * utc:
             return LOCAL_TIME
         return None
 
-    def _enough(self, convention: str, factor: int) -> bool:
+    def _is_supported(self, convention: str, factor: int) -> bool:
         """Return whether the events as a whole support ``convention``.
 
         At least 20 events and a tenth of all have to match it, and at least ``factor`` times as many as contradict it.
@@ -180,7 +181,7 @@ class TimeEvidence:
         return matching >= least and matching >= factor * against
 
 
-def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
+def are_valid_times(wall_ms: int, arrival_ms: int) -> bool:
     """Return whether an event's times, in milliseconds since the epoch, are both between 1970 and 2100."""
     return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
