@@ -202,10 +202,7 @@ def _collect_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...]
 
 
 def _causes(faults: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return the errors that a user has to correct.
-
-    For a list with invalid entries, pydantic also reports that the list is too short; such an error is left out.
-    """
+    """Return the errors without those of pydantic that a list is too short, if one of its entries is invalid."""
     places = [tuple(fault["loc"]) for fault in faults]
     return [
         fault

@@ -91,10 +91,7 @@ class QueryServiceReader(DataLakeReader):
     def _buckets(
         self, dataset: Dataset, windows: Sequence[Window], batches: Collection[str] | None, digits: int
     ) -> Iterator[tuple[int, str, Bucket]]:
-        """Yield every bucket of the windows as the window's index in ``windows``, the bucket's name, and the bucket.
-
-        The name of a bucket consists of the first ``digits`` hex digits of its ids.
-        """
+        """Yield each bucket of the windows, with the index of its window and the common first digits of its ids."""
         start, end = windows[0].start, windows[-1].end
         present = self._batches_in_window(dataset, start, end, batches)
         if present is not None and not present:
@@ -120,13 +117,7 @@ class QueryServiceReader(DataLakeReader):
         """Yield the ``_id`` and source batch of the rows whose ids begin with one of ``prefixes``.
 
         The rows are counted by the first ``digits`` hex digits of their ids, then read in groups below the row limit. A
-        group that is too large is divided by one more digit.
-
-        Args:
-            scope: the dataset, and the condition for the rows.
-            length: the length of each prefix; 0: all ids.
-            prefixes: the prefixes.
-            digits: how many hex digits of the ids distinguish the groups; at least ``length``.
+        group that is too large is divided by one more digit. ``length``: the length of each prefix; 0: all ids.
         """
         where, values = scope.prefix_condition(length, prefixes)
         columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
@@ -168,10 +159,7 @@ class QueryServiceReader(DataLakeReader):
         return set(batches) & self.rows_by_batch(dataset, start, end).keys()
 
     def _rows(self, dataset: Dataset, columns: str, rest: str, values: Sequence[str]) -> _Rows:
-        """Run a SELECT of ``columns`` on the dataset's table; ``rest`` is the text of the query from WHERE on.
-
-        ``values``: the parameters of the query, in order.
-        """
+        """Run a SELECT of ``columns`` on the dataset's table; ``rest`` is the query from WHERE on, with ``values``."""
         from psycopg import sql
 
         text = f"SELECT {columns}, count(*) OVER () AS total FROM {{table}} {rest}"  # noqa: S608 - constants only
@@ -182,12 +170,7 @@ class QueryServiceReader(DataLakeReader):
 
 @dataclass(frozen=True)
 class _Rows:
-    """The result of a query, which the server may have truncated.
-
-    Attributes:
-        rows: the rows that were returned.
-        total: the number of rows without the server's row limit.
-    """
+    """The rows that a query returned, and how many rows (``total``) its result has without the server's row limit."""
 
     rows: list[TupleRow]
     total: int
@@ -213,13 +196,7 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Scope:
-    """The rows that are read: those of a window, and possibly of some batches only.
-
-    Attributes:
-        dataset: the dataset whose table is queried.
-        where: the SQL condition for the rows, which begins with WHERE.
-        values: the parameters of the condition, in order.
-    """
+    """The rows to read, as a dataset and an SQL condition (``where``) with its parameters (``values``)."""
 
     dataset: Dataset
     where: str
@@ -258,10 +235,7 @@ def table_of(dataset: Dataset) -> str:
 def _window_condition(
     start: datetime, end: datetime, batches: Collection[str] | None = None
 ) -> tuple[str, list[str]]:
-    """Return the SQL condition for the rows whose ``timestamp`` is in a window, and its parameters.
-
-    ``batches``: ids of the source batches of the rows; None: of any batch.
-    """
+    """Return the SQL condition for the rows of a window, and if given of ``batches`` only, and its parameters."""
     where = f"WHERE timestamp >= {_MOMENT} AND timestamp < {_MOMENT}"
     values = [utc_text(start), utc_text(end)]
     if batches is None:

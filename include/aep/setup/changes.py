@@ -21,12 +21,8 @@ Details = tuple[tuple[str, str], ...]
 class ChangeContext:
     """What the changes of a plan need for their requests, including the ids of objects that earlier changes created.
 
-    Attributes:
-        aep: the client of the pipeline's AEP connection.
-        owner: the owner whose tags the dataset gets.
-        schema_id: the ``$id`` of the schema; "" until it is created.
-        group_id: the ``$id`` of the pipeline's own field group; "" without one, or until it is created.
-        dataset_id: the id of the dataset; "" until it is created.
+    The ids are those of the schema, of the pipeline's own field group, and of the dataset; each is "" until the object
+    exists. ``owner``: the owner whose tags the dataset gets.
     """
 
     aep: AepClient
@@ -93,10 +89,7 @@ class CreateNamespace(Change):
 
 @dataclass(frozen=True)
 class CreateFieldGroup(Change):
-    """Create the pipeline's own field group.
-
-    AEP cannot remove single fields from it again, only the whole field group while no schema in use contains it.
-    """
+    """Create the pipeline's own field group, from which AEP cannot remove single fields again."""
 
     kind = "create_field_group"
     body: JsonMapping = field(default_factory=dict)
@@ -121,10 +114,9 @@ class GrowFieldGroup(Change):
 
 @dataclass(frozen=True)
 class CreateSchema(Change):
-    """Create the schema.
+    """Create the schema from the class and field groups ``parts`` (``$id``s).
 
-    ``parts``: the ``$id``s of its class and field groups. ``with_own_group``: whether it also gets the pipeline's own
-    field group, whose ``$id`` may only be known when an earlier change has created it.
+    ``with_own_group``: whether it also gets the pipeline's own field group, which an earlier change may create.
     """
 
     kind = "create_schema"
@@ -162,11 +154,7 @@ class ExtendSchema(Change):
 
 @dataclass(frozen=True)
 class MarkIdentity(Change):
-    """Mark a field of the schema as an identity.
-
-    ``pointer``: the path of the field, such as ``/_tenant/userId``. ``namespace``: the code of the identity's
-    namespace.
-    """
+    """Mark the field with the path ``pointer``, such as ``/_tenant/userId``, as an identity of ``namespace``."""
 
     kind = "mark_identity"
     permission = "Manage Identity Metadata"
@@ -249,10 +237,7 @@ class EnableDataset(Change):
 
 @dataclass(frozen=True)
 class TagDataset(Change):
-    """Write the ownership tags that an existing dataset lacks.
-
-    ``dataset``: the dataset with the tags that it has when this change is made.
-    """
+    """Write the ownership tags that an existing dataset, with its tags before this change, does not have."""
 
     kind = "tag_dataset"
     permission = "Manage Datasets"
