@@ -1,4 +1,4 @@
-"""The clock that functions get as an argument instead of reading the system time, so that tests can control it."""
+"""The clock that functions get as an argument, so that tests can control the time and need not wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Clock:
-    """A source of the current time, with a function that waits. By default, both are those of the operating system."""
+    """A source of the current time, and a function that waits; by default those of the operating system."""
 
     seconds: Callable[[], float] = time.time
     """Returns the current time in seconds since the epoch."""

@@ -17,14 +17,14 @@ class UnknownEnvironment(ValueError):
 
 
 def is_production(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether ``MIXPANEL_AEP_ENV`` is ``production``. An empty or missing variable means ``development``.
+    """Return whether ``MIXPANEL_AEP_ENV`` is ``production``; an empty or missing variable means ``development``.
 
     Args:
         environment: the environment variables; by default those of this process.
 
     Raises:
-        UnknownEnvironment: the variable is not ``production``, ``development`` or empty. Otherwise a misspelt
-            ``production`` would count as development.
+        UnknownEnvironment: the variable is not ``production``, ``development`` or empty; a misspelt ``production`` must
+            not count as development.
     """
     value = (os.environ if environment is None else environment).get(ENVIRONMENT_VARIABLE, "")
     if value not in ("", PRODUCTION, DEVELOPMENT):

@@ -1,4 +1,4 @@
-"""The error classes of the project. The text of each error says what happened, to what, and what to do."""
+"""The error classes of this project; the message of each error says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ _MAX_CHARACTERS = 20_000
 
 
 class PipelineError(Exception):
-    """The base class of all errors. ``sentence`` says what happened, and to what; ``hint`` says what to do.
+    """The base class of all errors of this project.
 
-    Neither text may contain a secret, a token, a request or response body, or a value of a row. Both are reduced to one
-    line without control characters, so that a name in a message can neither forge a log line nor control a terminal.
+    Neither text may contain a secret, a token, a request or response body, or a value of a row. Both are converted to
+    one line without control characters, so that a name in a message can neither forge a log line nor control a
+    terminal.
+
+    Attributes:
+        sentence: what happened, and to what.
+        hint: what to do; may be empty.
     """
 
     def __init__(self, sentence: str, hint: str = "") -> None:
@@ -21,19 +26,19 @@ class PipelineError(Exception):
 
 
 class Terminal(PipelineError):
-    """An error that a retry cannot fix: a person has to change something first."""
+    """An error that a retry does not fix, because a person has to change something first; Airflow does not retry it."""
 
 
 class Transient(PipelineError):
-    """An error that may be temporary: a retry may succeed."""
+    """An error that may be temporary, so that a retry may succeed."""
 
 
 class Conflict(PipelineError):
-    """Another run changes, or has just changed, the same data."""
+    """Another run or user is changing, or has just changed, the same data; a retry reads the new state."""
 
 
 class Throttled(Transient):
-    """A service's rate limit, or this project's own budget for the service, requires a wait of ``wait_seconds``."""
+    """A rate limit of a service, or this project's limit for the service, requires a wait of ``wait_seconds``."""
 
     def __init__(self, sentence: str, hint: str = "", *, wait_seconds: float) -> None:
         super().__init__(sentence, hint)
@@ -49,11 +54,11 @@ class PartitionNotClosed(Terminal):
 
 
 class WrongClock(Transient):
-    """This worker's clock differs too much from a service's clock; a retry on another worker may succeed."""
+    """The clock of this worker differs too much from a service's clock; a retry on another worker may succeed."""
 
 
 class TruncatedExport(Transient):
-    """Mixpanel's response to an export request ended too early; nothing of it was published in the lake."""
+    """Mixpanel's response to an export request is truncated; nothing of it was published in the lake."""
 
 
 class NotAnExport(Transient):
@@ -61,7 +66,7 @@ class NotAnExport(Transient):
 
 
 class WrongProject(Terminal):
-    """The service account of the Mixpanel connection has no access to the project in the connection's region."""
+    """The project is not in the connection's region of Mixpanel, or the service account has no access to it."""
 
 
 class CredentialsRejected(Terminal):
@@ -69,7 +74,7 @@ class CredentialsRejected(Terminal):
 
 
 class SchemaError(Terminal):
-    """The XDM schema does not accept the rows that the pipeline would send."""
+    """The XDM schema in AEP contradicts the pipeline's mapping, its field groups, or the requirements of AEP."""
 
 
 class TooManyQuarantined(Terminal):
@@ -77,7 +82,7 @@ class TooManyQuarantined(Terminal):
 
 
 class PartitionRefused(Terminal):
-    """The day as a whole fails validation, for example because an ``_id`` occurs twice or the day has no events."""
+    """A whole day fails validation, for example because an ``_id`` occurs twice or the day has no events."""
 
 
 class LakeError(Transient):
@@ -85,11 +90,11 @@ class LakeError(Transient):
 
 
 class FilesRemoved(Transient):
-    """The files of a step's output were removed from the lake; its manifest still exists."""
+    """The files of a step's output were removed from the lake, but its manifest exists; the step has to run again."""
 
 
 class UnsafeStore(Terminal):
-    """The lake's store does not enforce create-only puts, so it cannot be used for locks."""
+    """The lake's object store lets two processes create the same object, so it cannot be used for locks."""
 
 
 class ForeignObject(Terminal):
@@ -97,7 +102,7 @@ class ForeignObject(Terminal):
 
 
 class ForeignLake(Terminal):
-    """The lake's id differs from the id in the dataset's tags: the dataset was loaded through another lake."""
+    """The dataset's tag contains the id of another lake, through which the dataset was loaded before."""
 
 
 class SettingsUnavailable(Transient):
@@ -117,11 +122,11 @@ class BadManifest(Terminal):
 
 
 class NotADigest(BadManifest, ValueError):
-    """A record in the lake contains a text that should be a digest and is not."""
+    """A record in the lake contains another text where a digest is required."""
 
 
 class ForgedRecord(BadManifest):
-    """A record in the lake has no signature or an invalid one."""
+    """The signature of a record in the lake is missing or invalid."""
 
 
 class BatchFailed(Terminal):
@@ -129,11 +134,11 @@ class BatchFailed(Terminal):
 
 
 class CountMismatch(Terminal):
-    """AEP reports a batch as successful, but with other row counts than those in the manifest."""
+    """AEP reports a batch as successful, but with numbers of rows that differ from the manifest."""
 
 
 class BatchStuck(Transient):
-    """AEP did not finish the batch before the deadline."""
+    """AEP neither ingested nor rejected a batch before the deadline."""
 
 
 class ServiceUnavailable(Transient):
@@ -157,19 +162,19 @@ class PayloadTooLarge(RequestRefused):
 
 
 class AccessDenied(Terminal):
-    """The credentials are valid, but lack a permission."""
+    """The credentials of a connection are valid, but do not have the permission for a request."""
 
 
 class HistoryExceeded(AccessDenied):
-    """The plan of the Mixpanel project does not reach back to the requested days."""
+    """The plan of the Mixpanel project does not include exports of days so long ago."""
 
 
 class RedirectRefused(Terminal):
-    """A service responded with a redirect; credentials are never sent to another address."""
+    """A service responded with a redirect, which is not followed, because credentials would go to another address."""
 
 
 class AddressRefused(Terminal):
-    """A service's host name resolves to an address that cannot be the service; no data was sent to it."""
+    """The host name of a service resolves to an IP address that the service cannot have; no data was sent to it."""
 
 
 class AlreadyExists(Conflict):
@@ -177,11 +182,11 @@ class AlreadyExists(Conflict):
 
 
 class DatasetMissing(Terminal):
-    """The pipeline's dataset does not exist, or several have its name."""
+    """The pipeline's dataset does not exist in AEP, or several datasets have its name."""
 
 
 class ExportTerminatedEarly(TruncatedExport):
-    """Mixpanel's response contains Mixpanel's own message that the export ended early."""
+    """Mixpanel's response contains a line in which Mixpanel reports that it terminated the export early."""
 
 
 class ExportTooLarge(Terminal):
@@ -205,7 +210,7 @@ class OpenBatchElsewhere(Conflict):
 
 
 class BatchUnconfirmed(Transient):
-    """AEP does not confirm what the ledger records about a batch, or reports nothing about the batch."""
+    """AEP does not confirm what the ledger records about a batch, or does not respond; a later retry may succeed."""
 
 
 class LedgerContradicted(Terminal):
@@ -213,7 +218,7 @@ class LedgerContradicted(Terminal):
 
 
 class QueryServiceBusy(Transient):
-    """AEP's Query Service has no free session, runs another query, or exceeded a time limit."""
+    """AEP's Query Service has no free session, is busy with other queries, or took too long for a query."""
 
 
 class LakeNotReadable(Terminal):
@@ -221,7 +226,7 @@ class LakeNotReadable(Terminal):
 
 
 class DaysMissing(Terminal):
-    """Days of a pipeline have not been in AEP for longer than ``missing_grace_hours`` of the pipeline file allows."""
+    """Days of a pipeline are missing in AEP for longer than ``missing_grace_hours`` of the pipeline file permits."""
 
 
 class VerificationFailed(Terminal):

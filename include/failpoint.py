@@ -1,8 +1,9 @@
 """Named points of the code at which tests can kill or pause the current process, to simulate a crash.
 
-``MIXPANEL_AEP_FAILPOINTS`` contains plans, separated by blanks: ``ledger.created.after:2=exit`` ends the process when
-it reaches that point for the second time. ``exit`` ends the process without cleanup, like SIGKILL. ``stop`` pauses the
-process with SIGSTOP, until another process sends SIGCONT. Without the variable, the points have no effect.
+The variable ``MIXPANEL_AEP_FAILPOINTS`` contains plans, separated by blanks. ``ledger.created.after:2=exit`` ends the
+process when it passes the point ``ledger.created.after`` for the second time, without cleanup, like SIGKILL. With
+``stop`` instead of ``exit``, the process is paused by SIGSTOP until another process sends SIGCONT. Without the
+variable, the points have no effect.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
-    """Kill or pause the process if ``MIXPANEL_AEP_FAILPOINTS`` has a plan for the point ``name``; else do nothing."""
+    """Kill or pause the process if ``MIXPANEL_AEP_FAILPOINTS`` has a plan for this pass of the point ``name``."""
     if (plans := os.environ.get(VARIABLE)) is not None:
         _execute_plan(name, plans)
 

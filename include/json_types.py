@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
-"""Any JSON value. Its type is unknown, so the code that reads it must check the type."""
+"""Any JSON value, whose type has to be checked before it is used."""
 
-# The json module returns Any. Members of a document whose shape a service documents are used as that shape; a wrong
-# type is an error of that service.
+# Members have the type Any, as the json module returns them: the code relies on the types that a service documents.
 JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object whose members are documented by the service that returns it."""
+"""A JSON object; the service that returns it documents the types of its members."""
 JsonMapping: TypeAlias = Mapping[str, Any]
-"""The same as ``JsonObject``, for functions that do not change the object."""
+"""A ``JsonObject`` that is only read."""

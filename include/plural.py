@@ -1,4 +1,4 @@
-"""Formats a number with its noun in the singular or plural, for messages."""
+"""Writes a number with its noun in the singular or plural, for messages."""
 
 from __future__ import annotations
 

@@ -9,10 +9,9 @@ VERSION = "0.1.0"
 
 
 def require_package_version(*, dags: str) -> None:
-    """Raise an error if the DAG files need a newer version of this package.
+    """Check that the DAG files are not newer than this package.
 
-    DAG files and package can come from two places, such as a Git bundle and an image. DAG files that are older than the
-    package are accepted.
+    They can come from different places, such as a Git bundle and an image. Older DAG files are accepted.
 
     Args:
         dags: the version of the DAG files, such as ``0.1.0``.

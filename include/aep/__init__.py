@@ -1,1 +1,1 @@
-"""Adobe Experience Platform (AEP): settings, requests, batches, datasets and the meaning of batch statuses."""
+"""The client of Adobe Experience Platform (AEP): connection settings, HTTP requests, batches, datasets and schemas."""

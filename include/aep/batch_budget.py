@@ -1,6 +1,6 @@
-"""Rate limits for batches by AEP's guardrails, shared by all tasks that load into one AEP sandbox.
+"""Rate limits for the batches of one AEP sandbox, which follow AEP's ingestion guardrails.
 
-The tasks share their counts through files in the data lake.
+All tasks that use the same lake share the limits: each batch is recorded in the lake (``include/lake/rate_budget.py``).
 """
 
 from __future__ import annotations
@@ -18,18 +18,28 @@ from include.lake.rate_budget import RateBudget, RateLimit
 
 BYTES_AN_HOUR = RateLimit(20e9, 3600.0, of_amounts=True)
 BATCHES_A_MINUTE = RateLimit(138, 60.0)
-"""20 GB an hour, and 138 batches a minute for a user: EP:ingestion/guardrails.md."""
+"""AEP's guardrails: 20 GB an hour, and 138 batches a minute for each user (EP:ingestion/guardrails.md)."""
 BACKFILL_BYTES_AN_HOUR = RateLimit(0.8 * BYTES_AN_HOUR.most, 3600.0, of_amounts=True)
-"""The limit for batches of backfills: a fifth of the hourly guardrail is reserved for scheduled runs."""
+"""The hourly limit for backfills, 16 GB: a fifth of AEP's guardrail is reserved for scheduled runs."""
 _LATER_SECONDS = 120.0
-"""The time by which backfills wait longer than a waiting scheduled run, so that the scheduled run resumes first."""
+"""How much longer backfills wait than a scheduled run that waits for the guardrails, so that the run resumes first."""
 DAY_SECONDS = 86_400.0
 Refuse = Callable[[float, RateLimit | None], NoReturn]
+"""Raises the error for a batch that would have to wait too long; see ``RateBudget.refuse``."""
 
 
 @dataclass(frozen=True)
 class BatchBudget:
-    """Delays or refuses batches beyond AEP's guardrails, counted over all tasks with this lake and AEP sandbox."""
+    """The rate limits that ingest checks before it creates a batch in an AEP sandbox.
+
+    Both ``acquire`` methods wait up to 30 seconds for the limits, and raise Throttled if the batch has to wait longer.
+
+    Attributes:
+        lake: the lake that records the batches; all tasks that use it share the limits.
+        org_id: the organization of the AEP connection.
+        aep_sandbox: the name of the AEP sandbox of the AEP connection.
+        clock: the clock that gives the time and waits.
+    """
 
     lake: Lake
     org_id: str
@@ -37,10 +47,10 @@ class BatchBudget:
     clock: Clock = SYSTEM_CLOCK
 
     def acquire(self, size: int) -> None:
-        """Reserve a batch of ``size`` bytes for a scheduled run. If the batch has to wait, backfills wait until after it.
+        """Record a batch of ``size`` bytes of a scheduled run, after waiting until the guardrails permit it.
 
         Raises:
-            Throttled: the batch would exceed a guardrail.
+            Throttled: the batch would have to wait for more than 30 seconds. Backfills are then paused until after it.
         """
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
@@ -55,12 +65,15 @@ class BatchBudget:
         self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse).acquire(size)
 
     def acquire_backfill(self, size: int, scheduled: int | None = None) -> None:
-        """Reserve a batch of ``size`` bytes for a backfill, within the part of each guardrail that scheduled runs do not need.
+        """Record a batch of ``size`` bytes of a backfill, after waiting until the limits for backfills permit it.
 
-        ``scheduled``: how many batches a day scheduled runs create in datasets for Profile, if this is such a dataset.
+        ``scheduled``: how many batches a day scheduled runs create in all datasets of the AEP sandbox that are enabled
+        for Profile; None if the batch's own dataset is not enabled for Profile, so that the limit for Profile does not
+        apply.
 
         Raises:
-            Throttled: the batch would exceed the part for backfills, or a scheduled run waits for the guardrails.
+            Throttled: the batch would have to wait for more than 30 seconds, or a scheduled run waits for the
+                guardrails.
         """
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
@@ -74,15 +87,19 @@ class BatchBudget:
         budget = self._budget("aep", (BACKFILL_BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse)
         self._scheduled_runs_first.check()
         if scheduled is not None:
-            budget.check(size)  # a wait for it must not use up a batch of the day
+            # A batch that these limits refuse must not count toward the daily limit.
+            budget.check(size)
             self._acquire_for_profile(scheduled)
         budget.acquire(size)
 
     def _acquire_for_profile(self, scheduled: int) -> None:
-        """Reserve a batch of a backfill in a dataset for Profile, out of those that ``scheduled`` batches a day leave.
+        """Record a batch of a backfill under the daily limit of datasets that are enabled for Profile.
+
+        Backfills may create the batches that Adobe's daily maximum leaves after ``scheduled`` batches of scheduled
+        runs.
 
         Raises:
-            Throttled: backfills have used up what is left for the last 24 hours.
+            Throttled: backfills have created that many batches in the last 24 hours.
         """
         left = left_for_backfills(scheduled)
 
@@ -99,7 +116,7 @@ class BatchBudget:
 
     @property
     def _scheduled_runs_first(self) -> RateBudget:
-        """The budget that counts no requests and contains only the pauses of backfills that scheduled runs require."""
+        """A budget without requests, in which scheduled runs record until when backfills are paused."""
 
         def refuse(wait: float, _: RateLimit | None) -> NoReturn:
             raise _throttled(

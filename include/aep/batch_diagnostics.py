@@ -1,4 +1,7 @@
-"""Data Access API: the rows that AEP refused, with reasons (AdobeDocs/experience-platform-apis, data-access.yaml)."""
+"""Reads the rows of a batch that AEP refused, and the reasons, from the Data Access API.
+
+Source: AdobeDocs/experience-platform-apis, data-access.yaml.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ _BASE = ("data", "foundation", "export", "batches")
 
 
 class BatchDiagnostics:
-    """Reads the refused rows of a batch, which AEP keeps for 30 days. The rows are customer data: never log them."""
+    """Reads the error files of a batch, in which AEP stores the refused rows for 30 days.
+
+    The rows contain customer data: never log them.
+    """
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def failed_files(self, batch_id: str) -> tuple[RemoteFile, ...]:
-        """Return the files that contain the refused rows of a batch; empty if AEP stores none."""
+        """Return the files with the rows of a batch that AEP read but refused; empty if AEP stores none."""
         return self._list(batch_id, "failed", {})
 
     def failed_rows(self, batch_id: str, name: str) -> Iterator[bytes]:
@@ -36,11 +42,11 @@ class BatchDiagnostics:
         yield from self._rows(batch_id, "failed", {"path": name})
 
     def row_error_files(self, batch_id: str) -> tuple[RemoteFile, ...]:
-        """Return the files with the errors of rows of a batch that AEP could not read; empty if AEP stores none."""
+        """Return the files with the rows of a batch that AEP could not parse; empty if AEP stores none."""
         return self._list(batch_id, "meta", {"path": "row_errors"})
 
     def row_errors(self, batch_id: str, name: str) -> Iterator[bytes]:
-        """Yield the errors of one file, a JSON object per line, with codes and messages in ``_errors``.
+        """Yield the unparsable rows of one file, a JSON object per line, with AEP's errors in ``_errors``.
 
         Raises:
             ServiceUnavailable: the response is truncated.

@@ -1,7 +1,8 @@
-"""The batches of a partition by AEP's catalog, including batches that the ledger of the partition lacks.
+"""Finds the batches of a partition in AEP's catalog, including batches that the partition's ledger does not contain.
 
-All batches of a dataset are listed once and stored in the data lake; later requests list only batches created since.
-The stored listing contains ids and days, never a status: the status of a batch is always requested from AEP.
+The first request lists all batches of the dataset, and the result is stored in the lake; later requests list only the
+batches created since then. The stored listing contains batch ids and days, but no status, which is always read from
+AEP.
 """
 
 from __future__ import annotations
@@ -23,22 +24,28 @@ from include.lake.records import read_index, replace_index
 _VERSION = 2
 _UNDATED = ""
 _OVERLAP_MS = 15 * 60 * 1000
-"""The overlap of two listings, because the catalog may show a batch later than another batch created after it."""
+"""By how much a request overlaps the stored listing: the catalog may show a batch after batches that are newer."""
 
 _LAST_MS = 253_402_300_799_000
-"""The end of year 9999."""
+"""The last valid creation time in epoch milliseconds: the end of the year 9999."""
 _ENDED = (BatchState.REFUSED, BatchState.GONE)
 
 
 class _StoredListing(msgspec.Struct):
-    """``until_ms``: the newest creation time, in epoch milliseconds; ``days``: batch ids by day, "" for an unknown day."""
+    """The batches of this project in a dataset, as stored in the lake (``batches.json`` of the history).
+
+    Attributes:
+        version: the version of this file's format; a listing of another version is not used.
+        until_ms: the newest creation time of a listed batch of any producer, in epoch milliseconds; 0 without batches.
+        days: the ids of this project's batches by day (``YYYY-MM-DD``); the key "" has the batches without a day.
+    """
 
     version: int = _VERSION
     until_ms: int = 0
     days: dict[str, list[str]] = {}
 
     def add(self, batches: Iterable[Batch]) -> bool:
-        """Add batches of this project, and return whether that changed the listing."""
+        """Add those of ``batches`` that this project created, and return whether the listing has changed."""
         before = (self.until_ms, sum(map(len, self.days.values())))
         for batch in batches:
             self.until_ms = max(self.until_ms, batch.created_ms)
@@ -50,16 +57,25 @@ class _StoredListing(msgspec.Struct):
 
 @dataclass(frozen=True)
 class BatchListing:
-    """The batches of the history's dataset, as the catalog lists them."""
+    """Finds the batches of one day in AEP, for comparison with the day's ledger.
+
+    Attributes:
+        history: the history of the dataset; the listing is stored in its folder of the lake.
+        aep: the client that reads AEP's catalog.
+    """
 
     history: History
     aep: AepClient
 
     def batches(self, day: date, known: Iterable[str] = (), named: Iterable[str] = ()) -> list[Batch]:
-        """Return this project's batches of a day, and those without a day, as AEP shows them now, oldest first.
+        """Return this project's batches of a day, and those without a day, in their current state, oldest first.
 
-        ``known``: ids to leave out. ``named``: further ids to include, because an earlier listing may have missed a batch.
-        This sends one request, and one more for each older batch that is not ``known``.
+        It sends one request for the batches that are newer than the stored listing, and one for each older batch.
+
+        Args:
+            day: the day whose batches are returned.
+            known: the ids of batches to leave out, which saves their requests.
+            named: the ids of further batches to look up, because an earlier listing may have missed them.
 
         Raises:
             AnotherSource: a listed batch contains events of another Mixpanel project.
@@ -91,10 +107,12 @@ class BatchListing:
 
 
 def require_source(history: History, batches: Iterable[Batch]) -> None:
-    """Raise if a batch that is or may become active has another Mixpanel source in its tag than ``history``.
+    """Check that the batches contain events of the Mixpanel project of ``history``, by the tag of their source.
+
+    Batches of other producers, and batches that have failed or were removed, are not checked.
 
     Raises:
-        AnotherSource: a batch contains events of another Mixpanel project.
+        AnotherSource: a batch that is active, or may become active, contains events of another Mixpanel project.
     """
     own = str(history.source)
     for batch in batches:
@@ -113,7 +131,7 @@ def require_source(history: History, batches: Iterable[Batch]) -> None:
 
 
 def _read(body: bytes | None) -> _StoredListing:
-    """Return the listing stored in ``body``; an empty listing, which causes a full request, if ``body`` is unusable."""
+    """Return the stored listing; an empty one, so that all batches are listed, if ``body`` is None or invalid."""
     try:
         listing = msgspec.json.decode(body or b"{}", type=_StoredListing)
     except msgspec.MsgspecError:

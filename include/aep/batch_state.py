@@ -1,4 +1,4 @@
-"""What AEP's statuses of a batch mean for this project."""
+"""Maps AEP's many batch statuses to the few states that this project distinguishes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from enum import Enum
 
 
 class BatchState(Enum):
-    """The meaning of AEP's batch status for this project."""
+    """The state of a batch in AEP; ``_STATUSES`` lists AEP's statuses for each state."""
 
-    OPEN = "open"  # loading: files can be added, no row is visible
-    COMMITTED = (
-        "committed"  # accepted, not yet decided: loaded, staging, processing, queued, retrying, stalled ...
-    )
-    ACTIVE = "active"
-    REFUSED = "refused"  # failed, failure: AEP rejected the batch
-    GONE = (
-        "gone"  # aborted, abandoned, inactive, retained, archived, deleted: it can never become active again
-    )
-    UNKNOWN = "unknown"  # an undocumented status, or no response
+    OPEN = "open"  # files can be added; no row is readable
+    COMMITTED = "committed"  # completed by its producer, but AEP has not yet ingested or rejected it
+    ACTIVE = "active"  # ingested; its rows are readable
+    REFUSED = "refused"  # AEP rejected the batch
+    GONE = "gone"  # aborted, reverted, replaced or deleted: it cannot become active again
+    UNKNOWN = "unknown"  # the status is not documented, or could not be read
 
 
 _STATUSES = {
@@ -33,5 +29,5 @@ _STATES = {status: state for state, statuses in _STATUSES.items() for status in 
 
 
 def classify_status(status: str | None) -> BatchState:
-    """Return the state for a raw batch status, in any case."""
+    """Return the state for AEP's batch status, in upper or lower case; UNKNOWN for None or an undocumented status."""
     return _STATES.get((status or "").lower(), BatchState.UNKNOWN)

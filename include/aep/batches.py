@@ -1,4 +1,7 @@
-"""Batch ingestion: create, fill and complete batches (AdobeDocs/experience-platform-apis, batch-ingestion.yaml)."""
+"""Creates, fills and completes batches with the Batch Ingestion API.
+
+Source: AdobeDocs/experience-platform-apis, batch-ingestion.yaml.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.catalog import Catalog
-from include.aep.failure_reasons import reasons, row_reasons
+from include.aep.failure_reasons import failure_summary, row_reasons
 from include.aep.http import AepHttp
 from include.aep.model import Batch
 from include.aep.upload import Opener, Uploader, UploadLimits
@@ -24,23 +27,26 @@ _INPUT_FORMATS: Mapping[str, JsonObject] = {
 
 
 class Batches:
-    """Creates, fills, completes, aborts and finds batches. The rows of a batch are not visible before ``complete``."""
+    """Creates, fills, completes, aborts and finds the batches of a dataset.
+
+    No row of a batch is readable in AEP before ``complete``.
+    """
 
     def __init__(
         self,
         http: AepHttp,
         catalog: Catalog,
-        access: BatchDiagnostics,
+        diagnostics: BatchDiagnostics,
         clock: Clock = SYSTEM_CLOCK,
         limits: UploadLimits | None = None,
     ) -> None:
         self._http = http
         self._catalog = catalog
-        self._access = access
+        self._diagnostics = diagnostics
         self._uploader = Uploader(http, clock, limits or UploadLimits())
 
     def find(self, batch_id: str) -> Batch | None:
-        """Return the batch with this id; None if AEP does not find it, which can be temporary for a new batch."""
+        """Return the batch with this id; None if AEP does not find it, as may happen shortly after its creation."""
         return self._catalog.batch(batch_id)
 
     def find_by_external_id(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
@@ -59,11 +65,16 @@ class Batches:
     ) -> str:
         """Create a batch with error diagnostics and return its id.
 
-        ``file_format`` is ``parquet`` or ``json``: one object per line.
-        ``replaces``: ids of the batches that this batch replaces once it is active (AEP calls it replay).
-        ``error_threshold_percent``: AEP ingests the batch without its invalid rows while they are at most this percentage,
-        from 0 to 100 (EP:ingestion/batch-ingestion/partial.md); 0: one invalid row fails the batch.
-        The request is not retried after a lost response: find the batch by its ``externalId`` then.
+        The request is not repeated if its response is lost; the caller then finds the batch by its ``externalId``.
+
+        Args:
+            dataset_id: the id of the dataset into which AEP ingests the batch.
+            file_format: the format of the batch's files: ``parquet``, or ``json`` with one object per line.
+            external_id: the batch's ``externalId``, by which it can be found again.
+            tags: the tags of the batch.
+            replaces: the ids of the batches that AEP removes when this batch becomes active (AEP calls it replay).
+            error_threshold_percent: the percentage of invalid rows, from 0 to 100, up to which AEP ingests the valid
+                rows of the batch (EP:ingestion/batch-ingestion/partial.md). With 0, one invalid row fails the batch.
 
         Raises:
             RequestRefused: the format is not supported.
@@ -97,9 +108,14 @@ class Batches:
         return batch_id
 
     def upload(self, batch_id: str, dataset_id: str, name: str, open_file: Opener, size_bytes: int) -> None:
-        """Upload a file under ``name``, which may contain directories; an existing file of that name is replaced.
+        """Upload a file to an open batch; a file that the batch already has under the same name is replaced.
 
-        ``open_file`` opens the file at its first byte and is called for every attempt.
+        Args:
+            batch_id: the id of the batch.
+            dataset_id: the id of the batch's dataset.
+            name: the name of the file in the batch, which may contain slashes.
+            open_file: opens the file at its first byte; called again for every attempt.
+            size_bytes: the size of the file.
 
         Raises:
             RequestRefused: the file is empty, or AEP refuses it.
@@ -111,13 +127,13 @@ class Batches:
         failpoint("batch.upload.after")
 
     def complete(self, batch_id: str) -> None:
-        """Commit a batch, so that AEP begins to ingest its files; the batch becomes active later. Idempotent."""
+        """Complete a batch, so that AEP begins to ingest it; it becomes active or fails later. Idempotent."""
         failpoint("batch.complete.before")
         self._http.post_action((*_BASE, batch_id), "complete a batch", "COMPLETE")
         failpoint("batch.complete.after")
 
     def abort(self, batch_id: str) -> None:
-        """Abort a batch that is not completed.
+        """Abort a batch that has not been completed.
 
         Raises:
             RequestRefused: the batch is already loaded.
@@ -127,23 +143,27 @@ class Batches:
         failpoint("batch.abort.after")
 
     def revert(self, batch_id: str) -> None:
-        """Remove the rows of an active batch from its dataset."""
+        """Revert an active batch: AEP removes its rows from the dataset."""
         self._http.post_action((*_BASE, batch_id), "revert a batch", "REVERT")
 
     def why_failed(self, batch_id: str) -> str:
-        """Return AEP's reasons for the failure of a batch in one sentence: codes, fields and row counts, no values."""
-        return reasons(self._catalog.batch(batch_id), self._access, batch_id)
+        """Return AEP's reasons for the failure of a batch as text: codes, fields and row counts, no values."""
+        return failure_summary(self._catalog.batch(batch_id), self._diagnostics, batch_id)
 
     def reasons_of_rows(self, batch_id: str) -> Iterator[tuple[str, str]]:
-        """Yield the ``_id`` and a reason of each refused row in AEP's diagnostics; reasons contain codes, no values."""
-        return row_reasons(self._access, batch_id)
+        """Yield the ``_id`` and a reason for each refused row in AEP's diagnostics, once for each reason.
+
+        Reasons contain error codes and field names, no values. Rows whose ``_id`` AEP could not read are left out.
+        """
+        return row_reasons(self._diagnostics, batch_id)
 
     def failed_rows(self, batch_id: str) -> Iterator[bytes]:
-        """Yield the rows of a batch that AEP refused, and the errors of unreadable rows, as AEP stores them.
+        """Yield the refused rows of a batch, each as a line of JSON: invalid rows, then unparsable rows.
 
-        Each row is a JSON object with ``_validationErrors`` or ``_errors``. Rows contain customer data: never log them.
+        The JSON objects have AEP's reasons in ``_validationErrors`` or ``_errors``. They contain customer data: never
+        log them.
         """
-        for file in self._access.failed_files(batch_id):
-            yield from self._access.failed_rows(batch_id, file.name)
-        for file in self._access.row_error_files(batch_id):
-            yield from self._access.row_errors(batch_id, file.name)
+        for file in self._diagnostics.failed_files(batch_id):
+            yield from self._diagnostics.failed_rows(batch_id, file.name)
+        for file in self._diagnostics.row_error_files(batch_id):
+            yield from self._diagnostics.row_errors(batch_id, file.name)

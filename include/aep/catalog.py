@@ -1,4 +1,4 @@
-"""Catalog Service: datasets and batches (AdobeDocs/experience-platform-apis, catalog.yaml)."""
+"""Finds datasets and batches with AEP's Catalog Service (AdobeDocs/experience-platform-apis, catalog.yaml)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MOST_PAGES = 1000
 
 
 class Catalog:
-    """Finds and creates datasets, and finds batches."""
+    """Finds, creates and tags the datasets of an AEP sandbox, and finds their batches."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def find_dataset(self, name: str) -> Dataset | None:
-        """Return the dataset with exactly this name, or with this id; None if no such dataset exists.
+        """Return the dataset whose id or whose exact name is ``name``; None if AEP has neither.
 
         Raises:
             DatasetMissing: several datasets have the name.
@@ -44,7 +44,7 @@ class Catalog:
         return same[0] if same else None
 
     def require_dataset(self, name: str) -> Dataset:
-        """Return the dataset with exactly this name, or with this id.
+        """Return the dataset whose id or whose exact name is ``name``.
 
         Raises:
             DatasetMissing: no dataset has the name, or several have it.
@@ -79,7 +79,7 @@ class Catalog:
         return dataset_id
 
     def tag_dataset(self, dataset: Dataset, tags: Mapping[str, list[str]]) -> None:
-        """Set the tags ``tags`` of a dataset, and keep all its other tags (EP:catalog/api/update-object.md)."""
+        """Write ``tags`` to a dataset, in addition to its other tags (EP:catalog/api/update-object.md)."""
         # Adobe does not document whether a PATCH merges or replaces tags, so all of them are sent.
         body = {"tags": {**dataset["tags"], **tags}}
         self._http.send_json(
@@ -87,7 +87,7 @@ class Catalog:
         )
 
     def batch(self, batch_id: str) -> Batch | None:
-        """Return the batch with this id; None if AEP does not find it, which can be temporary for a new batch."""
+        """Return the batch with this id; None if AEP does not find it, as may happen shortly after its creation."""
         body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
         entry = (body or {}).get(batch_id)
         return Batch.read(batch_id, entry) if entry is not None else None
@@ -122,7 +122,7 @@ class Catalog:
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
 
     def active_batch_ids(self, dataset_id: str) -> list[str]:
-        """Return the ids of the active batches of a dataset, whose rows are readable, in any order."""
+        """Return the ids of the active batches of a dataset, in any order; only their rows are readable."""
         found: dict[str, None] = {}
         for status in ("success", "active"):  # synonyms (EP:ingestion/batch-ingestion/troubleshooting.md)
             params = {"dataSet": dataset_id, "status": status, "orderBy": "desc:created"}
@@ -133,7 +133,11 @@ class Catalog:
         return list(found)
 
     def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
-        """Yield the id and the JSON of every entry of a paged list. ``kind``: ``dataSets`` or ``batches``."""
+        """Yield the id and the JSON of every entry of a paged list.
+
+        ``kind``: the list, ``dataSets`` or ``batches``. ``what``: the request as an infinitive clause, for error
+        messages.
+        """
         seen: set[str] = set()
         for number in range(_MOST_PAGES):
             page = params | {"limit": str(_PAGE), "start": str(number * _PAGE)}
@@ -141,21 +145,22 @@ class Catalog:
             fresh = {key: body for key, body in entries.items() if key not in seen}
             yield from fresh.items()
             seen |= fresh.keys()
-            if len(entries) < _PAGE or not fresh:  # nothing new: the server ignores `start`
+            if len(entries) < _PAGE or not fresh:  # only known entries: the server ignores `start`
                 return
         raise endless_list(what)
 
 
 def is_dataset_id(name: str) -> bool:
-    """Return whether a text has the form of a dataset's id: 24 hex digits."""
+    """Return whether ``name`` has the form of a dataset id: 24 lower-case hex digits."""
     return re.fullmatch(r"[0-9a-f]{24}", name) is not None
 
 
 def _entries(response: Response) -> dict[str, JsonObject]:
-    """Return the entries of a catalog list, by id.
+    """Return the entries of one page of a catalog list, by id.
 
     Raises:
-        ServiceUnavailable: the response is not a catalog list; without this check it could count as an empty list.
+        ServiceUnavailable: the response is not such a list, for example an error in JSON, which must not count as
+            empty.
     """
     body = response.json_object()
     if all(isinstance(entry, dict) for entry in body.values()):

@@ -1,4 +1,4 @@
-"""The client of Adobe Experience Platform: one organization, one AEP sandbox, seven services."""
+"""The client of Adobe Experience Platform, which gives access to the services of one AEP sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.batches import Batches
 from include.aep.catalog import Catalog
-from include.aep.data_lake import DataAccessReader, LakeReader, QueryServiceReader
+from include.aep.data_lake import DataAccessReader, DataLakeReader, QueryServiceReader
 from include.aep.data_lake.query_connection import QueryConnection, QueryLimits
 from include.aep.data_lake.query_login import logins
 from include.aep.flows import Flows
@@ -23,9 +23,20 @@ from include.http.request import RetryPolicy
 
 
 class AepClient:
-    """Access to AEP's services for the organization and AEP sandbox of a connection. Not thread-safe.
+    """Gives access to AEP's services, with the credential, organization and AEP sandbox of a connection.
 
-    ``on_secret`` is called with every bearer token before it is used, so that the caller can mask it in logs.
+    It is not thread-safe. ``on_secret`` is called with every bearer token before it is used, so that the caller can
+    mask it in logs.
+
+    Attributes:
+        org_id: the organization of the connection.
+        aep_sandbox: the name of the AEP sandbox of the connection.
+        registry: the Schema Registry.
+        catalog: the Catalog Service: datasets and batches.
+        identity: the identity namespaces.
+        diagnostics: the refused rows of batches.
+        flows: the dataflows of Adobe's Mixpanel source.
+        batches: the creation, upload and completion of batches.
     """
 
     def __init__(
@@ -46,16 +57,20 @@ class AepClient:
         self.registry = SchemaRegistry(self._http)
         self.catalog = Catalog(self._http)
         self.identity = IdentityService(self._http)
-        self.access = BatchDiagnostics(self._http)
+        self.diagnostics = BatchDiagnostics(self._http)
         self.flows = Flows(self._http)
-        self.batches = Batches(self._http, self.catalog, self.access, clock, limits)
+        self.batches = Batches(self._http, self.catalog, self.diagnostics, clock, limits)
 
     def lake_reader(
         self,
         reader: Literal["query_service", "data_access"] = "query_service",
         limits: QueryLimits | None = None,
-    ) -> LakeReader:
-        """Return a reader of AEP's data lake, for use in a ``with`` block; the reader connects at its first query."""
+    ) -> DataLakeReader:
+        """Return a reader of the rows in AEP's data lake, for use in a ``with`` block; it connects at its first query.
+
+        ``reader``: the service to read from, as in ``verify.reader`` of the pipeline file. ``limits``: for Query
+        Service.
+        """
         if reader == "data_access":
             return DataAccessReader(self._http, self.catalog.active_batch_ids)
         connection = QueryConnection(

@@ -1,4 +1,4 @@
-"""Error rules for responses of AEP and of Adobe's identity service.
+"""Tables that map the error responses of AEP and of Adobe's identity service to this project's errors.
 
 Sources: experienceleague.adobe.com, Platform "Troubleshooting" (gateway codes), "Schema Registry troubleshooting",
 and the OpenAPI files of AdobeDocs/experience-platform-apis.
@@ -129,7 +129,7 @@ AEP_RULES = (
 IMS_RULES = (
     ErrorRule(
         {400, 401, 403},
-        r"^\s*\{",  # JSON comes from the identity service itself, anything else from a gateway
+        r"^\s*\{",  # the identity service responds with JSON, a gateway in front of it does not
         CredentialsRejected,
         "Adobe's identity service rejected the credential of connection {conn_id} (HTTP {status}).",
         "Compare login (client id), password (client secret) and extra scopes with the Adobe Developer Console. The "

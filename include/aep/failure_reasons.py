@@ -1,4 +1,4 @@
-"""The reasons why AEP rejected a batch, in one sentence: codes, fields and counts, never a value."""
+"""Summarizes why AEP rejected a batch or its rows, with error codes, field names and row counts, and without values."""
 
 from __future__ import annotations
 
@@ -33,19 +33,22 @@ _MEANINGS = {
 }
 
 
-def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str:
-    """Return the most frequent reasons for the failure of a batch in one sentence: codes, fields and counts, no values."""
-    clauses = listed_errors(batch) if batch else []
+def failure_summary(batch: Batch | None, diagnostics: BatchDiagnostics, batch_id: str) -> str:
+    """Return the reasons for the failure of a batch, separated by semicolons: codes, fields and row counts, no values.
+
+    They are the errors of the catalog's ``batch`` (none if it is None), then the five most frequent errors of its rows.
+    """
+    clauses = catalog_errors(batch) if batch else []
     try:
-        of_rows = _row_reasons(access, batch_id)
+        of_rows = _row_reasons(diagnostics, batch_id)
     except PipelineError:  # the batch's own errors still give reasons
         of_rows = Counter()
     clauses += [f"{reason} ({counted(rows, 'row')})" for reason, rows in of_rows.most_common(_MOST_REASONS)]
     return "; ".join(dict.fromkeys(clauses)) or "AEP reports no reason"
 
 
-def listed_errors(batch: Batch) -> list[str]:
-    """Return the errors that the catalog lists for a batch of any status: codes and counts of rows, no values."""
+def catalog_errors(batch: Batch) -> list[str]:
+    """Return a clause for each error in the catalog's entry of a batch, with its code and row count, without values."""
     return [_reason(error.code, error.rows) for error in batch.errors]
 
 
@@ -58,39 +61,43 @@ def _reason(code: str, rows: int | None) -> str:
     return meaning if rows is None else f"{meaning} ({counted(rows, 'row')})"
 
 
-def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:
-    return Counter(reason for _, reason in _refused_row_errors(access, batch_id, _MOST_FILES, _MOST_ROWS))
+def _row_reasons(diagnostics: BatchDiagnostics, batch_id: str) -> Counter[str]:
+    return Counter(
+        reason for _, reason in _refused_row_errors(diagnostics, batch_id, _MOST_FILES, _MOST_ROWS)
+    )
 
 
-def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
-    """Yield the ``_id`` and a reason of each row in AEP's diagnostics, once per reason of the row.
+def row_reasons(diagnostics: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
+    """Yield the ``_id`` and a reason for each refused row in AEP's diagnostics, once for each reason.
 
-    AEP documents its diagnostics as samples: they may not contain every refused row.
+    AEP documents its diagnostics as samples, so refused rows may be missing. Rows without a readable ``_id`` are left
+    out.
     """
-    for row, reason in _refused_row_errors(access, batch_id, None, None):
+    for row, reason in _refused_row_errors(diagnostics, batch_id, None, None):
         if isinstance(key := row.get("_id"), str):
             yield key, reason
 
 
 def _refused_row_errors(
-    access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
+    diagnostics: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
 ) -> Iterator[tuple[Mapping[str, object], str]]:
-    """Yield each refused row once per error, with the error's code and field.
+    """Yield each refused row once for each of its errors, with the error's code and field.
 
-    ``files``: the maximum number of files of each kind to read. ``rows``: the maximum per file. None: no maximum.
+    ``files``: how many files to read at most of each kind (unparsable rows, invalid rows). ``rows``: how many rows to
+    read at most of each file. None: no maximum.
     """
-    for file in access.row_error_files(batch_id)[:files]:
-        for row in _rows(access.row_errors(batch_id, file.name), rows):
+    for file in diagnostics.row_error_files(batch_id)[:files]:
+        for row in _rows(diagnostics.row_errors(batch_id, file.name), rows):
             for error in objects_in(row.get("_errors")):
                 yield row, _code_at_field(error, "code", "column") or "an unknown code"
-    for file in access.failed_files(batch_id)[:files]:
-        for row in _rows(access.failed_rows(batch_id, file.name), rows):
+    for file in diagnostics.failed_files(batch_id)[:files]:
+        for row in _rows(diagnostics.failed_rows(batch_id, file.name), rows):
             for error in objects_in(row.get("_validationErrors")):
                 yield row, _code_at_field(error, "keyword", "pointerToViolation") or "an unknown rule"
 
 
 def _code_at_field(error: Mapping[str, object], code_key: str, field_key: str) -> str:
-    """Return ``CODE at FIELD`` from an error's members; a member that could be a value of the row is left out."""
+    """Return ``CODE at FIELD`` for an error of a row; a part that may be a value of the row is left out."""
     return " at ".join(filter(None, (_identifier(error.get(code_key)), _identifier(error.get(field_key)))))
 
 

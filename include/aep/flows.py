@@ -1,4 +1,7 @@
-"""Flow Service and Data Prep: reads dataflows of Adobe's Mixpanel source (OAS:flow-service.yaml, data-prep.yaml)."""
+"""Reads the dataflows of Adobe's own Mixpanel source, for their migration to this project.
+
+They are in AEP's Flow Service, and their mappings in Data Prep (OAS:flow-service.yaml, data-prep.yaml).
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ MIXPANEL_SPEC = "fd2c8ff3-1de0-4f6b-8fa8-4264784870eb"
 
 
 class Flows:
-    """Reads dataflows, their connections, mapping sets and runs from AEP, and changes nothing."""
+    """Reads dataflows, their connections, mapping sets and runs from AEP, without any change in AEP."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def mixpanel_dataflows(self) -> list[JsonObject]:
-        """Return every dataflow whose source is Mixpanel, in AEP's JSON."""
+        """Return AEP's JSON of every dataflow whose source is Mixpanel."""
         return [flow for flow in self._pages("flows", "list dataflows") if self._is_mixpanel(flow)]
 
     def dataflow(self, flow_id: str) -> JsonObject:
-        """Return the dataflow with this id.
+        """Return AEP's JSON of the dataflow with this id.
 
         Raises:
             NotFound: no dataflow has this id.
@@ -36,23 +39,23 @@ class Flows:
         return self._get_entry("flows", flow_id)
 
     def source_connection(self, key: str) -> JsonObject:
-        """Return a source connection, which holds the Mixpanel project and its time zone."""
+        """Return the source connection with this id, which contains the Mixpanel project id and the time zone."""
         return self._get_entry("sourceConnections", key)
 
     def base_connection(self, key: str) -> JsonObject:
-        """Return a base connection; AEP does not return its secret."""
+        """Return the base connection with this id: the Mixpanel account, whose secret AEP does not return."""
         return self._get_entry("connections", key)
 
     def target_connection(self, key: str) -> JsonObject:
-        """Return a target connection, which holds the dataset."""
+        """Return the target connection with this id, which contains the dataset id."""
         return self._get_entry("targetConnections", key)
 
     def runs(self, flow_id: str) -> list[JsonObject]:
-        """Return all runs of a dataflow, in AEP's JSON."""
+        """Return AEP's JSON of all runs of a dataflow."""
         return list(self._pages("runs", "list runs of a dataflow", property=f"flowId=={flow_id}"))
 
     def mapping_set(self, key: str, version: str | None = None) -> JsonObject:
-        """Return a mapping set in AEP's JSON, in the given version; AEP's default version if ``version`` is None.
+        """Return AEP's JSON of the mapping set with the id ``key``, in the given version; None: AEP's default version.
 
         Raises:
             NotFound: no mapping set has this id and version.
@@ -63,7 +66,7 @@ class Flows:
     def _is_mixpanel(self, flow: JsonObject) -> bool:
         """Return whether the source of a dataflow is Mixpanel.
 
-        If ``flow`` does not contain its source, the source connection is read from AEP.
+        If ``flow`` does not contain its connection specification, the source connections are read from AEP.
         """
         inherited = flow.get("inheritedAttributes")
         sources = inherited.get("sourceConnections") if isinstance(inherited, dict) else None
@@ -95,7 +98,7 @@ class Flows:
 
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:
-    """Return the items of a page, and the token of the next page; None on the last page."""
+    """Return the items of a page of a list, and the ``continuationToken`` of the next page; None on the last page."""
     links = response.json_object().get("_links")
     following = links.get("next") if isinstance(links, dict) else None
     href = following.get("href") if isinstance(following, dict) else None

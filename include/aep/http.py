@@ -1,4 +1,4 @@
-"""Requests to AEP's services: the common headers, and JSON requests and responses."""
+"""Sends HTTP requests to AEP's services, with the headers that all services require, and reads their responses."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ T = TypeVar("T")
 
 
 class AepHttp:
-    """Sends the requests of one organization to one AEP sandbox.
+    """Sends requests with the credential of a connection, for its organization and AEP sandbox.
 
-    ``path``: the segments of the URL's path, so that a name with a slash cannot change the path. ``what``: the request
-    as an infinitive clause for error messages, such as ``create a batch``.
+    The methods have these arguments in common. ``path``: the segments of the URL's path, each of which is escaped, so
+    that a slash in a name cannot change the path. ``what``: the request as an infinitive clause for error messages,
+    such as ``create a batch``.
+
+    Error responses raise a ``PipelineError`` according to the table ``AEP_RULES``.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class AepHttp:
         self._settings = settings
         self._tokens = tokens
         facts = {"conn_id": settings.conn_id, "aep_sandbox": settings.aep_sandbox}
-        service = Service("AEP", AEP_RULES, facts, tokens.secrets, self._headers, renew=tokens.forget)
+        service = Service(
+            "AEP", AEP_RULES, facts, tokens.secrets, self._headers, discard_token=tokens.discard
+        )
         self._http = HttpClient(service, clock, retry_policy)
 
     def get(
@@ -50,10 +55,10 @@ class AepHttp:
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
     ) -> T:
-        """Send a GET request and return ``read(response)``; retry the request if ``read`` raises ServiceUnavailable.
+        """Send a GET request and return ``read(response)``; retry it if ``read`` raises ServiceUnavailable.
 
         Raises:
-            PipelineError: as ``AEP_RULES`` define.
+            PipelineError: for an error response, according to ``AEP_RULES``.
         """
         return self._http.fetch(
             HttpRequest("GET", self._url(path), what, params or {}, {"Accept": accept}), read
@@ -66,7 +71,7 @@ class AepHttp:
         read: Callable[[Response], T],
         params: Mapping[str, str] | None = None,
     ) -> T | None:
-        """Return what ``get`` returns, or None for a 404 response."""
+        """Send a GET request like ``get``, but return None for a 404 response."""
         try:
             return self.get(path, what, read, params)
         except NotFound:
@@ -75,9 +80,9 @@ class AepHttp:
     def send_json(
         self, method: str, path: tuple[str, ...], what: str, body: object, read: Callable[[Response], T]
     ) -> T:
-        """Send a request that creates or changes something, and return ``read(response)``.
+        """Send ``body`` as JSON in a request that creates or changes an object of AEP, and return ``read(response)``.
 
-        The client does not retry a request that AEP may have applied: the next try of the task reads the state first.
+        A request that AEP may have executed is not retried here: the next try of the task first reads AEP's state.
         """
         headers = {"Accept": JSON, "Content-Type": JSON}
         content = msgspec.json.encode(body)
@@ -87,7 +92,10 @@ class AepHttp:
         return self._http.fetch(request, read)
 
     def post_action(self, path: tuple[str, ...], what: str, action: str) -> JsonValue:
-        """Send the idempotent request ``POST ...?action=``; return the response's JSON, or None for an empty response."""
+        """Send the idempotent request ``POST <path>?action=<action>``.
+
+        Returns the JSON of the response; None for an empty response.
+        """
         request = HttpRequest("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
         return self._http.fetch(request, Response.optional_json)
 
@@ -101,7 +109,11 @@ class AepHttp:
         *,
         idempotent: bool = True,
     ) -> None:
-        """Send a request with the body that ``open_body`` returns; it is called for every attempt."""
+        """Send the bytes of a file in a request.
+
+        ``open_body``: returns the body from its beginning; called again for every attempt. ``idempotent``: whether the
+        request can be retried after AEP may have executed it.
+        """
         request = HttpRequest(
             method,
             self._url(path),
@@ -117,7 +129,7 @@ class AepHttp:
         return self._http.send(HttpRequest("HEAD", self._url(path), what)).headers
 
     def stream(self, path: tuple[str, ...], what: str, params: Mapping[str, str]) -> StreamedResponse:
-        """Send a GET request and return the response as a stream, which the caller closes."""
+        """Send a GET request and return the response before its body is read; the caller reads and closes it."""
         return self._http.stream(HttpRequest("GET", self._url(path), what, params, {"Accept": "*/*"}))
 
     def close(self) -> None:
@@ -137,10 +149,10 @@ class AepHttp:
 
 
 def response_objects(response: Response, key: str | None = None) -> list[JsonObject]:
-    """Return the JSON objects of a response that is a list, or that has a list as its member ``key``.
+    """Return the list of JSON objects that is the response's body or, if ``key`` is given, the body's member ``key``.
 
     Raises:
-        ServiceUnavailable: the response does not have such a list, or one of its entries is not an object.
+        ServiceUnavailable: the list is missing, or one of its entries is not an object.
     """
     entries = response.json() if key is None else response.json_object().get(key)
     if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
@@ -149,7 +161,7 @@ def response_objects(response: Response, key: str | None = None) -> list[JsonObj
 
 
 def endless_list(what: str) -> ServiceUnavailable:
-    """Return the error for a paged list whose end was not reached; ``what``: as in ``AepHttp``."""
+    """Return the error for a list with more pages than the caller reads at most; ``what``: see ``AepHttp``."""
     return ServiceUnavailable(
         f"Could not {what}: AEP keeps returning the same pages of a list.",
         "Run the task again. If it happens every time, contact Adobe support.",
@@ -157,6 +169,6 @@ def endless_list(what: str) -> ServiceUnavailable:
 
 
 def objects_in(value: object) -> Iterator[JsonObject]:
-    """Yield the JSON objects of a list; skip entries of other types, and every value that is not a list."""
+    """Yield the entries of a list that are JSON objects; nothing if ``value`` is not a list."""
     if isinstance(value, list):
         yield from (entry for entry in value if isinstance(entry, dict))

@@ -1,4 +1,4 @@
-"""Identity namespaces (AdobeDocs/experience-platform-apis, identity-service.yaml)."""
+"""Lists and creates identity namespaces (AdobeDocs/experience-platform-apis, identity-service.yaml)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ _PATH = ("data", "core", "idnamespace", "identities")
 
 @dataclass(frozen=True)
 class Namespace:
-    """An identity namespace. ``id_type``: in AEP's spelling, in upper or mixed case. ``custom``: not Adobe's own."""
+    """An identity namespace of AEP.
+
+    Attributes:
+        code: the unique code, by which schemas and ``identityMap`` refer to the namespace, such as ``Email``.
+        name: the name that AEP's pages show.
+        id_type: the kind of identity as AEP returns it, in upper or mixed case, such as ``CROSS_DEVICE``.
+        custom: whether the organization created the namespace; False for Adobe's own.
+    """
 
     code: str
     name: str
@@ -22,21 +29,23 @@ class Namespace:
 
 
 class IdentityService:
-    """Lists and creates identity namespaces, which AEP can never delete."""
+    """Lists and creates the identity namespaces of the organization. AEP cannot delete a namespace."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def namespaces(self) -> tuple[Namespace, ...]:
-        """Return all namespaces, including Adobe's own."""
+        """Return all namespaces that the organization can use, including Adobe's own."""
         return tuple(map(_namespace, self._http.get(_PATH, "list identity namespaces", response_objects)))
 
     def codes(self) -> set[str]:
-        """Return the codes of all namespaces."""
+        """Return the codes of all namespaces that the organization can use, including Adobe's own."""
         return {namespace.code for namespace in self.namespaces()}
 
     def create(self, code: str, name: str, id_type: str, description: str = "") -> Namespace:
-        """Create a namespace; ``id_type`` is one of Cookie, Cross_device, Device, Email, Mobile, Non_people, Phone.
+        """Create a namespace and return it.
+
+        ``id_type`` is one of Cookie, Cross_device, Device, Email, Mobile, Non_people, Phone.
 
         Raises:
             AlreadyExists: the code is in use.

@@ -1,4 +1,4 @@
-"""AEP's data about datasets, batches and their errors."""
+"""What AEP's catalog reports about a dataset, a batch and its errors, in Python types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from include.aep.load_id import DAY_TAG, PREFIX, LoadId
 
 @dataclass(frozen=True)
 class BatchError:
-    """A reason that AEP reports for a batch or some of its rows. ``description`` may quote data: never log it."""
+    """An error that the catalog lists for a batch.
+
+    Attributes:
+        code: AEP's error code.
+        description: AEP's text, which may quote values of rows: never log it.
+        rows: the number of rows with the error; None if AEP does not report it.
+    """
 
     code: str
     description: str = field(repr=False)
@@ -22,14 +28,26 @@ class BatchError:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as in the catalog. ``status`` is AEP's own value; unreported counts have the value None."""
+    """A batch, as AEP's catalog describes it.
+
+    Attributes:
+        id: the id that AEP assigned.
+        status: AEP's status, unchanged; ``classify_status`` interprets it.
+        external_id: the ``externalId`` that the producer chose; None without one.
+        dataset_id: the id of the batch's dataset; None if AEP does not report it.
+        created_ms: the creation time in milliseconds since the epoch; 0 if AEP does not report it.
+        input_records: the number of rows in the uploaded files; None if AEP does not report it.
+        output_records: the number of rows that AEP ingested; None if AEP does not report it.
+        failed_records: the number of rows that AEP refused; None if AEP does not report it.
+        errors: the errors that the catalog lists.
+        tags: the values of each tag.
+    """
 
     id: str
     status: str
     external_id: str | None = None
     dataset_id: str | None = None
     created_ms: int = 0
-    """The creation time in milliseconds since the epoch; 0 if AEP does not report it."""
     input_records: int | None = None
     output_records: int | None = None
     failed_records: int | None = None
@@ -38,7 +56,7 @@ class Batch:
 
     @cached_property
     def load_id(self) -> LoadId | None:
-        """The parsed ``externalId``; None if the ``externalId`` does not have the form that this project writes."""
+        """The parts of the ``externalId``; None if it does not have the form that this project writes."""
         return LoadId.parse(self.external_id)
 
     @property
@@ -48,7 +66,7 @@ class Batch:
 
     @property
     def day(self) -> date | None:
-        """The day whose rows the batch contains, by its ``externalId`` or tags; None if neither contains a day."""
+        """The day whose rows the batch contains, by its ``externalId``, else by its tag; None without both."""
         if self.load_id is not None:
             return self.load_id.day
         try:
@@ -57,17 +75,20 @@ class Batch:
             return None
 
     def tag(self, name: str) -> str | None:
-        """Return the first value of the tag ``name``; None if the batch has no such tag."""
+        """Return the first value of the tag ``name``; None if the batch does not have the tag."""
         return next(iter(self.tags.get(name, ())), None)
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether AEP failed the batch because the same data is already ingested (experienceleague.adobe.com, ka-26349)."""
+        """Whether AEP refused the batch because it has already ingested the same data.
+
+        Source: experienceleague.adobe.com, ka-26349.
+        """
         return any(error.code == "140" for error in self.errors)
 
     @classmethod
     def read(cls, batch_id: str, body: Mapping[str, object]) -> Self:
-        """Return a batch from the catalog's JSON; a missing value, or one of another type, becomes None or a default."""
+        """Return a batch from its JSON in the catalog; a value that is missing or of another type is a default."""
         metrics = body.get("metrics")
         counts: Mapping[str, object] = metrics if isinstance(metrics, dict) else {}
         return cls(
@@ -85,13 +106,13 @@ class Batch:
 
 
 class SchemaRef(TypedDict):
-    """The schema of a dataset: its ``$id``."""
+    """The reference from a dataset to its schema; ``id`` is the ``$id`` of the schema."""
 
     id: str
 
 
 class Dataset(TypedDict):
-    """A dataset of the catalog, with the catalog's field names."""
+    """A dataset, with the names and types of the catalog's JSON; missing values are empty."""
 
     id: str
     name: str
@@ -100,7 +121,7 @@ class Dataset(TypedDict):
 
 
 def read_dataset(dataset_id: str, body: Mapping[str, object]) -> Dataset:
-    """Return a dataset from the catalog's JSON; a missing value, or one of another type, becomes empty."""
+    """Return a dataset from its JSON in the catalog; a value that is missing or has the wrong type is empty."""
     schema, tags = body.get("schemaRef"), body.get("tags")
     return Dataset(
         id=dataset_id,
@@ -112,7 +133,12 @@ def read_dataset(dataset_id: str, body: Mapping[str, object]) -> Dataset:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that AEP stores about a batch; ``length`` in bytes, None where AEP does not report it."""
+    """A file of a batch in AEP, as a listing names it.
+
+    Attributes:
+        name: the name, by which the file can be downloaded.
+        length: the size in bytes; None if AEP does not report it.
+    """
 
     name: str
     length: int | None
@@ -127,9 +153,9 @@ def _count(value: object) -> int | None:
 
 
 def _rows(counts: Mapping[str, object], side: str) -> int | None:
-    """Return the number of rows of ``side`` (``input`` or ``output``).
+    """Return the number of ``input`` or ``output`` rows (``side``) in a batch's metrics; None if it is missing.
 
-    Its key ends with Count in the catalog's specification, and with Size in Adobe's troubleshooting guide.
+    The key ends with Count in the catalog's specification, and with Size in Adobe's troubleshooting guide.
     """
     count = _count(counts.get(f"{side}RecordCount"))
     return count if count is not None else _count(counts.get(f"{side}RecordSize"))

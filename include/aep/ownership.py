@@ -1,6 +1,7 @@
-"""The tags that state a dataset's owner: the data lake, the Mixpanel source and the pipeline.
+"""Checks and writes the ownership tags of a dataset, which name the lake, Mixpanel project and pipeline that load it.
 
-Setup checks these tags before it changes anything, and writes them as its last change. Other tags are not changed.
+They prevent two installations or pipelines from loading into the same dataset. Setup checks them before its first
+change in AEP and writes them as its last one; it does not change a dataset's other tags.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_l
 
 @dataclass(frozen=True)
 class Ownership:
-    """The owner of a dataset: a pipeline, its lake and its Mixpanel project.
+    """The pipeline, lake and Mixpanel project that a dataset's ownership tags are compared with.
 
-    ``lake`` and ``source`` (``<region>/<project id>``) are None where they are unknown. ``pipelines``: the names of all
-    existing pipeline files.
+    Attributes:
+        pipeline: the name of the pipeline.
+        lake: the lake of the pipeline; None if it is not to be compared.
+        source: the Mixpanel project as ``<region>/<project id>``; None if it is not to be compared.
+        pipelines: the names of all pipelines that have a file. A tag that names another of them is a conflict; the name
+            of a pipeline without a file may be a former name of this one.
     """
 
     pipeline: str
@@ -29,13 +34,13 @@ class Ownership:
     source: str | None = None
     pipelines: frozenset[str] = frozenset()
 
-    def require(self, dataset: Dataset | None) -> None:
-        """Raise if the tags of a dataset name another lake, source or pipeline; a dataset of None is accepted.
+    def require_owner(self, dataset: Dataset | None) -> None:
+        """Check that no tag of a dataset names another owner; missing tags, and a dataset of None, are accepted.
 
         Raises:
             ForeignLake: the dataset's tag names another lake.
             AnotherSource: the dataset's tag names another Mixpanel project.
-            AnotherPipeline: the dataset's tag names another pipeline, whose file still exists.
+            AnotherPipeline: the dataset's tag names another pipeline that still has a file.
         """
         if dataset is None:
             return
@@ -56,22 +61,22 @@ class Ownership:
         if self.lake is not None and tagged_lake_id(dataset) is not None:
             check_lake_id(self.lake, dataset)
 
-    def former_pipeline(self, dataset: Dataset | None) -> str | None:
-        """Return the other pipeline in a dataset's tag; None where the tag is missing or names this pipeline."""
+    def other_pipeline(self, dataset: Dataset | None) -> str | None:
+        """Return the name in a dataset's pipeline tag; None if the tag is missing or names this pipeline."""
         if dataset is None:
             return None
         other = _single_value(dataset["tags"], PIPELINE_TAG, dataset["name"])
         return other if other != self.pipeline else None
 
     def require_retagging(self, dataset: Dataset | None, formerly: str | None) -> None:
-        """Raise if the dataset belongs to another pipeline than this one and ``formerly``.
+        """Check that setup may write this pipeline's name into a dataset's pipeline tag.
 
-        ``formerly``: the former name of this pipeline, from ``aep.formerly`` of its file.
+        ``formerly``: the former name of this pipeline, which the tag may have (``aep.formerly`` of the pipeline file).
 
         Raises:
-            AnotherPipeline: naming both.
+            AnotherPipeline: the tag has the name of a third pipeline; the message names both.
         """
-        other = self.former_pipeline(dataset)
+        other = self.other_pipeline(dataset)
         if dataset is None or other in (None, formerly):
             return
         raise AnotherPipeline(
@@ -83,7 +88,10 @@ class Ownership:
         )
 
     def missing_tags(self, tags: Mapping[str, object]) -> dict[str, str]:
-        """Return the ownership tags that are missing in a dataset's ``tags``, each with a clause about its future value."""
+        """Return the ownership tags that a dataset with the tags ``tags`` lacks or has with other values.
+
+        The result maps the name of each tag to a clause that describes its new value to the user.
+        """
         found = {}
         if self.lake is not None:
             lake_id = read_lake_id(self.lake)
@@ -99,7 +107,7 @@ class Ownership:
         return found
 
     def new_tags(self, tags: Mapping[str, object]) -> dict[str, list[str]]:
-        """Return the ownership tags to add to a dataset's ``tags``; create and store the lake's id if it has none."""
+        """Return the ownership tags to write to a dataset with the tags ``tags``; a lake without an id gets one."""
         found = {name: [clause] for name, clause in self.missing_tags(tags).items()}
         if PIPELINE_TAG in found:
             found[PIPELINE_TAG] = [self.pipeline]
@@ -108,7 +116,7 @@ class Ownership:
         return found
 
     def tag(self, catalog: Catalog, dataset: Dataset) -> list[str]:
-        """Write the missing ownership tags of a dataset, and return a clause about each change."""
+        """Write the ownership tags that ``missing_tags`` returns to a dataset, and return a clause for each of them."""
         clauses = self.missing_tags(dataset["tags"])
         if clauses:
             catalog.tag_dataset(dataset, self.new_tags(dataset["tags"]))
@@ -116,7 +124,7 @@ class Ownership:
 
 
 def _single_value(tags: Mapping[str, object], name: str, dataset: str = "") -> str | None:
-    """Return the tag's only value; None where the tag is missing. ``dataset``: its name, for the message.
+    """Return the value of the tag ``name``; None if the tag is missing. ``dataset``: its name for the error message.
 
     Raises:
         ForeignLake: the tag has several values.

@@ -1,4 +1,4 @@
-"""The requirements of Real-Time Customer Profile for a dataset's rows, by the dataset's current tags."""
+"""Whether a dataset is enabled for Real-Time Customer Profile, and what Profile then requires of its rows."""
 
 from __future__ import annotations
 
@@ -11,52 +11,68 @@ from include.xdm.mapping.destinations import Names
 from include.xdm.schema.xdm_schema import ProfileUse, XdmSchema
 
 PROFILE_TAGS = ("unifiedProfile", "unifiedIdentity")
-"""The tags that enable a dataset for Profile and for Identity Service (EP:profile/tutorials/dataset-configuration.md)."""
+"""The tags that enable a dataset for Profile and for Identity Service.
+
+Source: EP:profile/tutorials/dataset-configuration.md.
+"""
 ENABLED = "enabled:true"
 
 
 def is_enabled(tags: Mapping[str, object], name: str = PROFILE_TAGS[0]) -> bool:
-    """Return whether a dataset's tags enable it; Adobe's specification also writes ``enabled: true``, with a space."""
+    """Return whether a dataset's ``tags`` enable it for Profile, or for the service of the tag ``name``.
+
+    Adobe's specification also writes the value as ``enabled: true``, with a space.
+    """
     values = tags.get(name) or ()
     return isinstance(values, list) and ENABLED in [str(value).replace(" ", "") for value in values]
 
 
 def enabled_tags(tags: Mapping[str, object]) -> dict[str, list[str]]:
-    """Return the tags to add to ``tags`` to enable a dataset for Profile; empty if the dataset is already enabled."""
+    """Return the tags that a dataset with the tags ``tags`` still needs for Profile; empty if it has them all."""
     return {name: [ENABLED] for name in PROFILE_TAGS if not is_enabled(tags, name)}
 
 
-def identities_of(descriptors: Sequence[JsonMapping]) -> tuple[JsonMapping, ...]:
+def identity_descriptors(descriptors: Sequence[JsonMapping]) -> tuple[JsonMapping, ...]:
     """Return the identity descriptors among a schema's descriptors."""
     return tuple(d for d in descriptors if d.get("@type") == "xdm:descriptorIdentity")
 
 
-def primary_of(descriptors: Sequence[JsonMapping]) -> JsonMapping | None:
-    """Return the descriptor of the primary identity; a schema has at most one."""
-    return next((d for d in identities_of(descriptors) if d.get("xdm:isPrimary") is True), None)
+def primary_descriptor(descriptors: Sequence[JsonMapping]) -> JsonMapping | None:
+    """Return the descriptor of the primary identity among a schema's descriptors; None if the schema has none."""
+    return next((d for d in identity_descriptors(descriptors) if d.get("xdm:isPrimary") is True), None)
 
 
-def names_of(descriptor: JsonMapping) -> Names:
-    """Return the names on the path to a descriptor's field, without the prefix ``xdm:`` (as in Compatibility Mode)."""
+def descriptor_path(descriptor: JsonMapping) -> Names:
+    """Return the path of the field that a descriptor describes, as names without the prefix ``xdm:``.
+
+    Resolved schemas in Compatibility Mode omit this prefix as well.
+    """
     path = str(descriptor.get("xdm:sourceProperty", ""))
     return tuple(part.removeprefix("xdm:") for part in path.strip("/").split("/"))
 
 
-def namespace_of(descriptor: JsonMapping) -> str:
+def descriptor_namespace(descriptor: JsonMapping) -> str:
     """Return the namespace code in an identity descriptor; "" if the descriptor has none."""
     return str(descriptor.get("xdm:namespace", ""))
 
 
 def profile_use(descriptors: Sequence[JsonMapping]) -> ProfileUse:
-    """Return the field and namespace of the primary identity in a schema's descriptors; empty without one."""
-    primary = primary_of(descriptors)
-    return ProfileUse(names_of(primary), namespace_of(primary)) if primary is not None else ProfileUse()
+    """Return where Profile expects the primary identity of a row: in the field that a descriptor marks as primary.
+
+    If no descriptor does, the result states that the primary identity is in ``identityMap``.
+    """
+    primary = primary_descriptor(descriptors)
+    return (
+        ProfileUse(descriptor_path(primary), descriptor_namespace(primary))
+        if primary is not None
+        else ProfileUse()
+    )
 
 
 def dataset_schema(aep: AepClient, dataset: Dataset, *, profile: bool | None) -> XdmSchema:
-    """Return a dataset's current schema, with Profile's requirements where the dataset is enabled for Profile.
+    """Return the current schema of a dataset; with Profile's requirements if the dataset is or will be enabled for it.
 
-    ``profile``: the pipeline's setting, for a dataset that is yet to be enabled.
+    ``profile``: ``aep.profile`` of the pipeline file; True if setup enables the dataset.
     """
     schema_id = dataset["schemaRef"]["id"]
     schema = XdmSchema(aep.registry.resolved_schema(schema_id))

@@ -1,4 +1,8 @@
-"""The number of batches that pipelines create per day in datasets enabled for Profile, and Adobe's recommended limit."""
+"""Compares the batches that pipelines create a day in datasets for Profile with Adobe's recommended maximum.
+
+The maximum applies to all datasets of an AEP sandbox that are enabled for Profile, and so to several pipelines
+together.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,21 @@ from include.errors import PipelineError
 from include.plural import counted
 
 MOST_BATCHES = 90
-"""Adobe's recommended maximum of batches per day in all datasets of an AEP sandbox that are enabled for Profile.
+"""Adobe's recommended maximum of batches a day in all datasets of an AEP sandbox that are enabled for Profile.
 
-AEP ingests more batches, but updates profiles and segments later. Source: EP:ingestion/guardrails.md.
+AEP also ingests further batches, but they reach profiles and segments later. Source: EP:ingestion/guardrails.md.
 """
 _REPEATED = 10
-"""The reserve for repeated batches: AEP may refuse one batch in ten of scheduled runs, which is then created again."""
+"""A reserve for refused batches: one in ten batches of scheduled runs may be created a second time."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The other pipelines of the installation whose connections have the same organization and AEP sandbox.
+    """The other pipelines that load into the AEP sandbox of a pipeline, and so share its limits.
 
-    ``unread``: names of pipelines whose connection could not be read, so that their AEP sandbox is unknown.
+    Attributes:
+        pipelines: the pipelines whose AEP connection has the same organization and AEP sandbox.
+        unread: the names of the pipelines whose AEP connection could not be read, so that their AEP sandbox is unknown.
     """
 
     pipelines: tuple[Pipeline, ...] = ()
@@ -36,12 +42,12 @@ class Neighbours:
     def of(
         cls, pipeline: Pipeline, others: Iterable[Pipeline], settings_of: Callable[[str], AepSettings]
     ) -> Neighbours:
-        """Return those of ``others`` that share the AEP sandbox of ``pipeline``.
+        """Return those of ``others`` that load into the AEP sandbox of ``pipeline``.
 
-        ``settings_of``: returns the settings of a connection by its id.
+        ``settings_of``: returns the settings of the AEP connection with an id.
 
         Raises:
-            PipelineError: the pipeline's own connection could not be read.
+            PipelineError: the AEP connection of ``pipeline`` could not be read.
         """
         own = settings_of(pipeline.aep.conn_id)
         sharing, unread = [], []
@@ -63,22 +69,28 @@ def _sandbox_of(settings: AepSettings) -> tuple[str, str]:
 
 
 def batches_a_day(pipeline: Pipeline) -> int:
-    """Return the maximum number of batches of scheduled runs: one for the day, one per late day, and one per catch-up day."""
+    """Return how many batches the scheduled runs of a pipeline create a day at most.
+
+    They load the last day, ``late_days`` days with late events, and ``catch_up_days`` missing days, with a batch each.
+    """
     return 1 + pipeline.late_days + pipeline.catch_up_days
 
 
 def scheduled_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> int:
-    """Return how many batches a day scheduled runs create at most, of all pipelines that share the guardrail."""
+    """Return how many batches scheduled runs create a day at most in the AEP sandbox's datasets for Profile.
+
+    The runs of ``pipeline`` count in any case, and those of its neighbours if their dataset is or will be enabled.
+    """
     return _total_and_names(pipeline, neighbours, aep)[0]
 
 
 def left_for_backfills(scheduled: int) -> int:
-    """Return how many batches a day backfills may create if scheduled runs create ``scheduled``; at least 1."""
+    """Return how many batches backfills may create a day if scheduled runs create up to ``scheduled``; at least 1."""
     return max(1, MOST_BATCHES - scheduled - math.ceil(scheduled / _REPEATED))
 
 
 def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> str:
-    """Return a clause about the batches of all pipelines that share the guardrail with a pipeline."""
+    """Return a clause that compares the daily batches in datasets for Profile with Adobe's maximum, by pipeline."""
     total, named = _total_and_names(pipeline, neighbours, aep)
     verdict = f"more than the {MOST_BATCHES}" if total > MOST_BATCHES else f"of the {MOST_BATCHES}"
     return (
@@ -90,9 +102,9 @@ def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) 
 def profile_batch_notes(
     pipeline: Pipeline, neighbours: Neighbours, aep: AepClient, *, has_history: bool
 ) -> list[str]:
-    """Return warnings about a pipeline whose dataset is enabled for Profile, or will be.
+    """Return warnings about Adobe's maximum for a pipeline whose dataset is or will be enabled for Profile.
 
-    ``has_history``: days may already be loaded, so that no initial backfill is expected.
+    ``has_history``: whether the dataset exists, so that the note about the first backfill is left out.
     """
     total, named = _total_and_names(pipeline, neighbours, aep)
     if total > MOST_BATCHES:
@@ -110,7 +122,7 @@ def profile_batch_notes(
 
 
 def _total_and_names(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> tuple[int, str]:
-    """Return the maximum of batches per day in an AEP sandbox, and a clause that names each pipeline."""
+    """Return the sum of ``batches_a_day`` over the pipelines with datasets for Profile, and a list of them as text."""
     sharing = [other for other in neighbours.pipelines if _is_enabled(other, aep)]
     pipelines = sorted([pipeline, *sharing], key=lambda each: each.name)
     named = ", ".join(f"{each.name} {batches_a_day(each)}" for each in pipelines)
@@ -120,6 +132,6 @@ def _total_and_names(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient)
 
 
 def _is_enabled(other: Pipeline, aep: AepClient) -> bool:
-    """Return whether a pipeline loads into a dataset that is or will be enabled for Profile."""
+    """Return whether the dataset of a pipeline is enabled for Profile, or will be by ``aep.profile: true``."""
     found = None if other.aep.profile else aep.catalog.find_dataset(other.aep.dataset)
     return bool(other.aep.profile) or (found is not None and is_enabled(found["tags"]))

@@ -1,4 +1,7 @@
-"""Schema Registry: schemas, field groups, descriptors (AdobeDocs/experience-platform-apis, schema-registry.yaml)."""
+"""Reads and changes schemas, field groups and descriptors with AEP's Schema Registry.
+
+Source: AdobeDocs/experience-platform-apis, schema-registry.yaml.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ _NOT_IN_A_FILTER = frozenset(",=<>!~()&|")
 
 
 class SchemaRegistry:
-    """Reads and creates the schemas, field groups and descriptors of the organization, and reads Adobe's own.
+    """Reads, creates and changes the schemas, field groups and descriptors of the organization, and reads Adobe's own.
 
-    ``kind``: the part of the URL that names the kind of resource, such as ``schemas`` or ``fieldgroups``. ``container``:
-    ``tenant`` for the organization's resources, ``global`` for Adobe's.
+    The methods have these arguments in common. ``kind``: the kind of resource as in the URL, such as ``schemas`` or
+    ``fieldgroups``. ``container``: ``tenant`` for the organization's resources, ``global`` for Adobe's.
     """
 
     def __init__(self, http: AepHttp) -> None:
@@ -36,7 +39,7 @@ class SchemaRegistry:
         self._tenant: str | None = None
 
     def tenant_id(self) -> str:
-        """Return the tenant id, without the underscore that precedes it in field names.
+        """Return the organization's tenant id, without the underscore that precedes it in field names.
 
         Raises:
             SchemaError: the response does not contain the tenant id.
@@ -53,12 +56,14 @@ class SchemaRegistry:
         return self._tenant
 
     def find_by_title(self, kind: str, title: str) -> JsonObject | None:
-        """Return the schema or field group with exactly this title, with unresolved references; None where it is missing."""
+        """Return the organization's resource with exactly this title, with unresolved references, or None."""
         found = self.ids_by_title(kind, title)
         return self.get(kind, found[0]) if found else None
 
     def find_schema(self, name: str) -> JsonObject | None:
-        """Return the schema with this title, ``$id`` or ``meta:altId``, with unresolved references; None for an unknown title.
+        """Return the schema with this title, ``$id`` or ``meta:altId``, with unresolved references.
+
+        None if ``name`` is a title that no schema has.
 
         Raises:
             SchemaError: no schema has this ``$id`` or ``meta:altId``.
@@ -74,7 +79,7 @@ class SchemaRegistry:
             ) from None
 
     def ids_by_title(self, kind: str, title: str, container: str = "tenant") -> list[str]:
-        """Return the ``$id`` of each resource with exactly this title; Adobe's own are in the container ``global``."""
+        """Return the ``$id`` of each resource of a kind with exactly this title."""
         # The server's filter saves pages. Its syntax has no escapes, so the client compares the titles itself.
         params = {"orderby": "title", "limit": "300"}
         if not set(title) & _NOT_IN_A_FILTER:
@@ -87,11 +92,11 @@ class SchemaRegistry:
         ]
 
     def kinds_with_title(self, title: str) -> list[str]:
-        """Return the kinds of the tenant's resources that have this title; titles are unique across all kinds."""
+        """Return the kinds in which a resource of the organization has this title."""
         return [kind for kind in _TITLED if self.ids_by_title(kind, title)]
 
     def titles(self, kind: str, container: str) -> dict[str, list[str]]:
-        """Return the ``$id``s of all resources of a kind, by title."""
+        """Return the ``$id``s of all resources of a kind in a container, by title; several may have the same title."""
         found: dict[str, list[str]] = {}
         params = {"orderby": "title", "limit": "300"}
         for entry in self._pages(kind, f"list {kind}", params, _SUMMARY, container):
@@ -100,7 +105,7 @@ class SchemaRegistry:
         return found
 
     def get(self, kind: str, resource_id: str) -> JsonObject:
-        """Return a schema or field group of the tenant with its ``allOf``, with unresolved references.
+        """Return a schema or field group of the organization as written, with unresolved references in ``allOf``.
 
         Raises:
             NotFound: no resource has this id.
@@ -110,7 +115,7 @@ class SchemaRegistry:
     def resolved_schema(self, schema_id: str) -> JsonObject:
         """Return a schema with all references resolved, as one JSON Schema in Compatibility Mode.
 
-        References that the registry leaves unresolved are resolved by the client, from the registry.
+        References that the registry's response still contains are resolved here, with further requests to the registry.
 
         Raises:
             NotFound: no schema has this id.
@@ -119,7 +124,7 @@ class SchemaRegistry:
         return self.resolved("schemas", schema_id)
 
     def resolved(self, kind: str, resource_id: str) -> JsonObject:
-        """Return a schema, field group or class of the tenant or of Adobe with all references resolved.
+        """Return a schema, field group or class of the organization or of Adobe with all references resolved.
 
         Raises:
             NotFound: no resource has this id.
@@ -135,10 +140,10 @@ class SchemaRegistry:
         return "tenant" if is_own else "global"
 
     def resource(self, resource_id: str) -> JsonObject:
-        """Return the resource that a ``$ref`` names, of the tenant or of Adobe, with unresolved references.
+        """Return the resource of any kind that a ``$ref`` refers to, with unresolved references.
 
         Raises:
-            SchemaError: the target is not in this registry; no other server is contacted.
+            SchemaError: the registry does not have the resource; it is not requested from any other server.
         """
         if resource_id.startswith(_OF_ADOBE):
             container = self._container(resource_id)
@@ -153,7 +158,7 @@ class SchemaRegistry:
         )
 
     def create(self, kind: str, body: JsonMapping) -> JsonObject:
-        """Create a schema or field group; the response contains its ``$id``.
+        """Create a schema or field group and return AEP's response, which contains its ``$id``.
 
         Raises:
             AlreadyExists: its title is in use.
@@ -161,11 +166,14 @@ class SchemaRegistry:
         return self._send("POST", (kind,), f"create an entry of {kind}", body)
 
     def patch(self, kind: str, resource_id: str, operations: Sequence[JsonMapping]) -> JsonObject:
-        """Apply JSON Patch ``operations`` and return the changed resource; once data is loaded, AEP allows additions only."""
+        """Apply the JSON Patch ``operations`` to a resource and return the result.
+
+        Once a dataset with rows uses the schema, AEP only accepts additions.
+        """
         return self._send("PATCH", (kind, resource_id), f"change an entry of {kind}", list(operations))
 
     def create_descriptor(self, body: JsonMapping) -> JsonObject:
-        """Create a descriptor, such as an identity; the response contains its ``@id``."""
+        """Create a descriptor, such as that of an identity, and return AEP's response, which contains its ``@id``."""
         return self._send("POST", ("descriptors",), "create a descriptor", body)
 
     def descriptors(self, schema_id: str | None = None) -> list[JsonObject]:
@@ -195,7 +203,7 @@ class SchemaRegistry:
 
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:
-    """Return the entries of a page, and the ``start`` parameter of the next page; None on the last page."""
+    """Return the entries of a page of a list, and the parameter ``start`` of the next page; None on the last page."""
     page = response.json_object().get("_page")
     following = page.get("next") if isinstance(page, dict) else None
     return response_objects(response, "results"), str(following) if following else None

@@ -31,7 +31,20 @@ DEFAULT_SCOPES = (
 
 @dataclass(frozen=True)
 class AepSettings:
-    """An OAuth server-to-server credential, its organization, and an AEP sandbox. ``repr`` shows no secret.
+    """The settings of an AEP connection: an OAuth server-to-server credential, an organization and an AEP sandbox.
+
+    ``repr`` shows no secret.
+
+    Attributes:
+        client_id: the client id of the credential.
+        client_secret: the client secret of the credential.
+        org_id: the id of the organization, which ends with ``@AdobeOrg``.
+        aep_sandbox: the name of the AEP sandbox, such as ``prod``.
+        scopes: the OAuth scopes of a token request.
+        sandbox_url: the base URL of this project's local sandbox, which stands in for AEP; None: AEP itself.
+        conn_id: the id of the connection, for messages.
+        query_account: the technical account id of a non-expiring Query Service credential; None without one.
+        query_secret: the secret of ``query_account``, used if Query Service does not accept access tokens.
 
     Raises:
         ConfigError: a field is invalid; the message does not contain its value.
@@ -45,9 +58,7 @@ class AepSettings:
     sandbox_url: str | None = None
     conn_id: str = "aep"
     query_account: str | None = None
-    """The technical account id of a non-expiring Query Service credential."""
     query_secret: str | None = field(default=None, repr=False)
-    """The secret of ``query_account``, for a Query Service that does not accept access tokens."""
 
     def __post_init__(self) -> None:
         name = self.conn_id
@@ -73,12 +84,13 @@ class AepSettings:
 
     @classmethod
     def from_connection(cls, **fields: Unpack[ConnectionFields]) -> Self:
-        """Return the settings that an Airflow connection contains.
+        """Return the settings in the fields of an Airflow connection.
 
-        The fields are login, password, the organization in ``schema`` or extra ``org_id``, and ``EXTRA_FIELDS``.
+        login is the client id, password the client secret; the organization is in ``schema`` or in extra ``org_id``,
+        and the other settings are the extra fields ``EXTRA_FIELDS``.
 
         Raises:
-            ConfigError: an unknown extra field, an address that is not Adobe's, or an invalid field.
+            ConfigError: an extra field is unknown, the host is not Adobe's, or the value of a field is invalid.
         """
         conn_id, extra = fields["conn_id"], fields["extra"]
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
@@ -112,13 +124,13 @@ class AepSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that must never be logged: the client secret, also form-encoded, and Query Service's credential."""
+        """Values that must never be logged: the client secret, plain and form-encoded, and ``query_secret``."""
         own = (self.client_secret, quote_plus(self.client_secret))
         return own if self.query_secret is None else (*own, self.query_secret)
 
 
 def _text(value: object) -> str | None:
-    """Return the text of an optional field; None where it is missing or empty."""
+    """Return the text of an optional field; None if it is missing or empty."""
     return None if value in (None, "") else str(value)
 
 

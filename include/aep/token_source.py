@@ -1,4 +1,4 @@
-"""Access tokens of an OAuth server-to-server credential, reused until shortly before they expire."""
+"""Requests access tokens for an OAuth server-to-server credential, and reuses each until shortly before it expires."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from include.http.request import HttpRequest, RetryPolicy, Service
 from include.http.response import Response
 
 EARLY_SECONDS = 120.0
+"""How long before its expiry a token is replaced by a new one, at most."""
 _LONGEST_SECONDS = 86_400.0  # "24 h life": developer.adobe.com, Server-to-server authentication, IMS
 
 
 class TokenSource:
-    """Requests the access token of one credential from Adobe's identity service, and caches the token.
+    """Provides the access token of one credential, from its cache or from Adobe's identity service.
 
-    ``on_secret`` is called with every new token before it is used, so that the caller can mask it in logs.
-    Source: developer.adobe.com, Server-to-server authentication; Adobe throttles clients that request too many tokens.
+    ``on_secret`` is called with every new token before it is used, so that the caller can mask it in logs. Tokens are
+    cached because Adobe throttles clients that request too many (developer.adobe.com, Server-to-server authentication).
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class TokenSource:
         self._http = HttpClient(service, clock, retry_policy)
 
     def token(self) -> str:
-        """Return an access token that is valid for another 120 s, or half of its lifetime if that is shorter.
+        """Return an access token that is valid for at least another 120 s, or half of its lifetime if that is shorter.
 
         Raises:
             CredentialsRejected: the identity service rejects the credential.
@@ -61,12 +62,12 @@ class TokenSource:
         assert self._token is not None
         return self._token
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Discard the token after a service rejected it, so that the next call requests a new one."""
         self._token = None
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the values that must never be logged: the secrets of the settings and all issued tokens."""
+        """Return the values that must never be logged: the secrets of the settings, and all tokens received so far."""
         return (*self._settings.secrets, *self._issued)
 
     def close(self) -> None:
@@ -101,7 +102,7 @@ def _no_headers() -> Mapping[str, str]:
 
 
 def _token_and_lifetime(response: Response) -> tuple[str, float]:
-    """Return the token in a response, and its lifetime in seconds, at most 24 hours.
+    """Return the access token in a response, and its lifetime in seconds, which is reduced to 24 hours if it is longer.
 
     Raises:
         IdentityServiceUnavailable: the response contains no token, or an expired token.

@@ -1,4 +1,4 @@
-"""Uploads files to an open batch: small ones in one request, large ones in chunks, with retries."""
+"""Uploads files to an open batch: a small file in one request, a large one in chunks that are retried individually."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused,
 from include.failpoint import failpoint
 
 Opener = Callable[[], BinaryIO]
+"""Opens the same file at its first byte whenever it is called."""
 _BLOCK_BYTES = 1024 * 1024
 _CHUNK_ATTEMPTS = 3
 
@@ -21,18 +22,22 @@ _CHUNK_ATTEMPTS = 3
 class UploadLimits:
     """Size limits of uploads.
 
-    Source: AdobeDocs/experience-platform-apis batch-ingestion.yaml: 256 MB for one PUT, 512 MB for one PATCH.
+    AEP accepts 256 MB in one PUT, and 512 MB in one PATCH (AdobeDocs/experience-platform-apis, batch-ingestion.yaml).
+
+    Attributes:
+        chunk_from_bytes: files of this size or larger are uploaded in chunks.
+        chunk_bytes: the size of a chunk.
     """
 
     chunk_from_bytes: int = 256_000_000
     chunk_bytes: int = 64 * 1024 * 1024
 
 
-class Part:
-    """A byte range of a file as the body of one request.
+class FileRange:
+    """A byte range of a file, which can be sent as the body of a request.
 
     Raises:
-        LakeError: on reading, if the file ends before the range does.
+        LakeError: while the range is read, if the file ends before the range does.
     """
 
     def __init__(self, stream: BinaryIO, start: int, size: int) -> None:
@@ -48,7 +53,7 @@ class Part:
             yield block
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes of the range, at most ``size``; all if ``size`` is negative; b"" at the end."""
+        """Return up to ``size`` of the next bytes of the range; b"" at its end. A negative ``size`` reads the rest."""
         requested = self._left if size < 0 else min(size, self._left)
         block = self._stream.read(requested) if requested else b""
         self._left -= len(block)
@@ -65,7 +70,10 @@ class Part:
 
 
 class Uploader:
-    """Uploads files to open batches. An upload under an existing name replaces the file: the documented PUT is idempotent."""
+    """Uploads files to open batches.
+
+    A second upload under the same name replaces the file, because AEP documents the request as idempotent.
+    """
 
     def __init__(self, http: AepHttp, clock: Clock, limits: UploadLimits) -> None:
         self._http = http
@@ -73,9 +81,9 @@ class Uploader:
         self._limits = limits
 
     def upload(self, path: tuple[str, ...], opener: Opener, size: int) -> None:
-        """Upload the file that ``opener`` opens, of ``size`` bytes, to the URL path ``path``.
+        """Upload a file of ``size`` bytes to the URL path ``path``, in chunks if it is large or one request is refused.
 
-        Large files are sent in chunks. ``opener`` is called for every attempt.
+        ``opener`` is called for every attempt, and for every chunk.
 
         Raises:
             RequestRefused: the file is empty, which AEP does not ingest, or AEP refuses the upload.
@@ -87,17 +95,17 @@ class Uploader:
                 self._put(path, opener, size)
                 return
             except PayloadTooLarge:
-                pass  # a gateway with a smaller limit than the documented one
+                pass  # a gateway accepts less than AEP documents: send the file in chunks
         try:
             self._chunked(path, opener, size, self._limits.chunk_bytes)
         except NotFound:
             raise
         except RequestRefused:
-            # A chunk is missing or duplicate, which AEP reports only at the end; INITIALIZE starts again.
+            # AEP reports a missing or duplicate chunk only at the end; INITIALIZE begins the upload again.
             self._chunked(path, opener, size, max(1, self._limits.chunk_bytes // 2))
 
     def _put(self, path: tuple[str, ...], opener: Opener, size: int) -> None:
-        self._http.send_bytes("PUT", path, "upload a file", lambda: Part(opener(), 0, size))
+        self._http.send_bytes("PUT", path, "upload a file", lambda: FileRange(opener(), 0, size))
 
     def _chunked(self, path: tuple[str, ...], opener: Opener, size: int, chunk_bytes: int) -> None:
         self._http.post_action(path, "start the upload of a large file", "INITIALIZE")
@@ -113,7 +121,7 @@ class Uploader:
             )
 
     def _chunk(self, path: tuple[str, ...], opener: Opener, start: int, size: int) -> None:
-        """Send the chunk of ``size`` bytes at offset ``start``; after a failure, retry unless the chunk has arrived."""
+        """Send ``size`` bytes of the file from the offset ``start``; after a failure, retry if AEP lacks them."""
         end = start + size - 1
         for attempt in range(1, _CHUNK_ATTEMPTS + 1):
             try:
@@ -121,7 +129,7 @@ class Uploader:
                     "PATCH",
                     path,
                     "upload a part of a large file",
-                    lambda: Part(opener(), start, size),
+                    lambda: FileRange(opener(), start, size),
                     {"Content-Range": f"bytes {start}-{end}"},
                     idempotent=False,
                 )
@@ -144,7 +152,10 @@ class Uploader:
 
 
 def received_ranges(headers: Mapping[str, str]) -> list[tuple[int, int]]:
-    """Return the ranges in a ``Range`` header as (first, last), with adjacent ranges merged."""
+    """Return the byte ranges in the ``Range`` header of a response, each as its first and last offset.
+
+    They are in ascending order, and adjacent or overlapping ranges are merged.
+    """
     joined: list[tuple[int, int]] = []
     for first, last in sorted(
         (int(a), int(b)) for a, b in re.findall(r"(\d{1,18})-(\d{1,18})", headers.get("Range", ""))

@@ -1,1 +1,1 @@
-"""Alerts about a pipeline: the rules that raise them, their texts, and the records of sent alerts in the lake."""
+"""Alerts about a pipeline: the rules that decide when one is sent, its texts, and the records of sent alerts."""

@@ -1,4 +1,4 @@
-"""The content of an alert: what happened, what to do, and a link. It contains no values of events."""
+"""The content of an alert: what happened, what to do, and a link. It does not contain values of events."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Alert:
         partition: the day; None for an alert about the whole pipeline.
         sentence: what happened.
         remedy: what to do.
-        conditions: identifies what was found, as texts. The alert is sent if one of them was not sent before for the
-            same kind, pipeline and partition.
+        conditions: texts that identify what was found, such as ``new price``. A recipient gets the alert if one of them
+            has not been sent to this recipient before for the same kind, pipeline and partition.
         path: the path of a page in Airflow, relative to Airflow's base URL.
         link: the full URL of that page; empty until the base URL is known.
         is_trial: whether a user requested this alert to test a notifier.
@@ -99,15 +99,16 @@ class Alert:
         }
 
     def digests(self, recipient: str) -> list[str]:
-        """Return one digest (32 hex digits) for each condition, which identifies the condition sent to a recipient."""
+        """Return a digest of 32 hex digits for each condition, by which the lake records that a recipient got it."""
         of_alert = (self.kind, self.pipeline, str(self.partition or ""), recipient)
         texts = ("\0".join((*of_alert, condition)) for condition in self.conditions)
         return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
     def in_backfill(self, occasion: str) -> Alert:
-        """Return a copy of the alert for a whole backfill: only the first of its days with a condition sends an alert.
+        """Return a copy of the alert that is about the whole backfill instead of one of its days.
 
-        ``occasion``: identifies the backfill.
+        So only the first day of the backfill that has a condition sends an alert about it. ``occasion``: a text that
+        identifies the backfill.
         """
         return replace(
             self,
@@ -118,10 +119,10 @@ class Alert:
 
 
 def name_list(names: Iterable[str]) -> str:
-    """Return names separated by commas, for a sentence: at most ten names, then the number of the others.
+    """Return names as text for a sentence: at most ten, separated by commas, then the number of the others.
 
-    Names of properties come from the clients that send events to Mixpanel. Characters other than letters, digits and a
-    few punctuation marks become ``?``, so that a name cannot be a mention, a link or markup in a message.
+    Property names come from clients that send events to Mixpanel, which are not trusted. Characters other than letters,
+    digits and a few punctuation marks are replaced by ``?``, so that a name cannot be a mention, a link or markup.
     """
     found = list(names)
     shown = [re.sub(r"[^\w .$:/-]", "?", one_line(name, _MAX_NAME_CHARACTERS)) for name in found[:_MAX_NAMES]]

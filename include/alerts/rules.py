@@ -1,4 +1,4 @@
-"""The rules that raise alerts. They are pure functions of a pipeline's settings and of facts read from the lake."""
+"""The rules that decide which alerts are sent: pure functions of a pipeline's settings and of facts from the lake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from include.plural import counted, is_or_are
 from include.steps.reconcile.audited_day import COMPLETE, Remedy
 
 IN_BACKFILLS: tuple[AlertKind, ...] = ("failed", "quarantine")
-"""The kinds of alerts that days of a backfill raise. For past days, "usual", "new" and "late" have no meaning."""
+"""The kinds of alerts that are sent about days of a backfill.
+
+The other kinds report what is unusual, new or late, which cannot be said about days in the past.
+"""
 _WEEKS = 4
 _MIN_WEEKS = 3
 _LAST_WARNING_DAYS = 7
@@ -26,7 +29,14 @@ _MAX_DAYS_NAMED = 10
 
 @dataclass(frozen=True)
 class Failure:
-    """The failure of a task: the task's id, the error's sentence and hint, and the name of the error's class."""
+    """Why a task failed.
+
+    Attributes:
+        task: the id of the task.
+        sentence: the sentence of the error; empty if the task reported none.
+        hint: the hint of the error, if any.
+        error: the name of the error's class, if any.
+    """
 
     task: str
     sentence: str = ""
@@ -35,11 +45,14 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Refreshed:
-    """The result of the refresh of one day, in rows.
+class RefreshedDay:
+    """What a refresh of one day has found, in numbers of rows.
 
-    ``late``: late rows that were loaded. ``vanished``: active rows that Mixpanel no longer returns. ``active``: all
-    active rows of the day.
+    Attributes:
+        day: the day.
+        late: the late rows that were loaded.
+        vanished: the active rows that Mixpanel no longer returns.
+        active: all active rows of the day.
     """
 
     day: date
@@ -55,10 +68,10 @@ def failed_task_alert(
 
     Args:
         pipeline: the pipeline.
-        partition: the day that the task processed; None if the task processes no single day.
-        failure: the failure.
-        dag_id: the id of the task's DAG, named in the text if ``partition`` is None.
-        run: the id of the run, if every failed run must send an alert; empty: one alert for the same cause.
+        partition: the day that the task processed; None if it does not process a single day.
+        failure: why the task failed.
+        dag_id: the id of the task's DAG, which the text names if ``partition`` is None.
+        run: the id of the run, so that every failed run sends an alert; "": the same cause is only sent once.
     """
     what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id
     sentence = failure.sentence or "The task reported no reason; its process may have been terminated."
@@ -75,7 +88,7 @@ def failed_task_alert(
 
 
 def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
-    """Return the alert about a day that is not in AEP by its deadline. ``state``: that of the day's Airflow run."""
+    """Return the alert about a day that is not in AEP by its deadline. ``state``: the state of its Airflow run."""
     hours = pipeline.alerts.late_after_hours if pipeline.alerts else None
     return Alert(
         "late",
@@ -89,18 +102,19 @@ def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
 
 
 def is_loaded(facts: DayFacts | None) -> bool:
-    """Return whether a day is loaded: it has active batches in AEP, or has no events. False for None."""
+    """Return whether a day has active batches in AEP, or was found to have no events. None: the day has no ledger."""
     return facts is not None and (bool(facts.batches) or facts.progress == "empty")
 
 
 def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
-    """Yield the alerts about a loaded day: of the kinds ``quarantine``, ``volume`` and ``properties``.
+    """Yield the alerts of the kinds ``quarantine``, ``volume`` and ``properties`` about a day that has been loaded.
 
-    ``facts``: the day's facts, including the names of its properties. ``index``: the board's index, with earlier days.
+    ``facts``: the facts about the day, including the names of its properties. ``index``: the board's index, with the
+    earlier days that it is compared with.
     """
     settings = _settings(pipeline)
     counts = facts.counts
-    if facts.trouble:  # the day's records cannot be read, so its counts are 0
+    if facts.trouble:  # the ledger or a manifest cannot be read, so all counts are 0
         return
     if settings.max_quarantined is not None and counts.exported:
         quarantined = counts.quarantined / counts.exported
@@ -122,9 +136,9 @@ def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: Boa
 def _volume(
     pipeline: Pipeline, settings: Alerts, day: date, counts: Counts, index: BoardIndex
 ) -> Iterator[Alert]:
-    """Yield an alert if the number of a day's events differs too much from that of the same weekday in the last weeks.
+    """Yield an alert if a day has many more or fewer events than usual on this day of the week.
 
-    The median of the last four weeks counts; at least three of these days must be loaded.
+    Usual is the median of this day in the last four weeks, of which at least three must be loaded.
     """
     if settings.volume_factor is None:
         return
@@ -149,7 +163,7 @@ def _volume(
 def _properties(
     pipeline: Pipeline, settings: Alerts, day: date, facts: DayFacts, index: BoardIndex
 ) -> Iterator[Alert]:
-    """Yield an alert if a day has properties, or values of a wrong type, that no earlier day has."""
+    """Yield an alert if a day has properties, or columns with values of a wrong type, that no earlier day has."""
     if not settings.new_properties or not any(known < str(day) for known in index.days):
         return
     if len(index.properties) >= MOST_PROPERTIES:  # the index is full, so new properties cannot be recognized
@@ -173,12 +187,12 @@ def _properties(
 
 
 def _first_seen_on(day: date, names: Sequence[str], known: Mapping[str, str]) -> list[str]:
-    """Return the names, sorted, that no day before ``day`` has. ``known``: the first day of each name."""
+    """Return those of ``names`` that no day before ``day`` has, sorted. ``known``: the first day with each name."""
     return sorted(name for name in names if known.get(name, str(day)) >= str(day))
 
 
-def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
-    """Yield one alert about all days that the last audit found missing and whose grace period has ended."""
+def missing_days_alerts(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
+    """Yield one alert about all days that the last audit found incomplete and whose grace period has ended."""
     complete = {status.value for status in COMPLETE}
     grace = timedelta(hours=pipeline.missing_grace_hours)
     overdue = []
@@ -205,8 +219,8 @@ def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterat
     )
 
 
-def refreshed_days(
-    pipeline: Pipeline, refreshed: Sequence[Refreshed], beyond: Mapping[str, int]
+def refresh_alerts(
+    pipeline: Pipeline, refreshed: Sequence[RefreshedDay], beyond: Mapping[str, int]
 ) -> Iterator[Alert]:
     """Yield one alert about all days of a refresh with too many late or vanished events.
 
@@ -238,10 +252,10 @@ def refreshed_days(
     )
 
 
-def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
+def credential_alerts(pipeline: Pipeline, today: date) -> Iterator[Alert]:
     """Yield an alert for each credential that expires soon or has expired.
 
-    The condition changes in the last week and after the end, so that the alert is sent again.
+    Its condition is another one in the last week, and after the last day, so that the alert is then sent again.
     """
     settings = _settings(pipeline)
     for name, last in settings.credentials.items():
@@ -262,12 +276,12 @@ def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
 
 
 def _settings(pipeline: Pipeline) -> Alerts:
-    assert pipeline.alerts is not None  # callers do not evaluate rules for pipelines without alerts
+    assert pipeline.alerts is not None  # callers skip pipelines without alerts
     return pipeline.alerts
 
 
 def _page(pipeline: Pipeline, day: date | None) -> str:
-    """Return the path of the board's page about a day; for None, of that about the pipeline."""
+    """Return the path of the board's page about a day, or about the pipeline if ``day`` is None."""
     if day is None:
         return f"mixpanel-aep/board/dag/{pipeline.dag_id}"
     return f"mixpanel-aep/board/day/{pipeline.dag_id}/{day}"

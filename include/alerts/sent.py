@@ -1,4 +1,4 @@
-"""Records in the lake about alerts that are being sent or were sent, so that each recipient gets each alert once."""
+"""Records in the lake which alerts were sent, and which are being sent, so that each recipient gets each alert once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from include.lake.lake import Lake
 from include.lake.records import create_record, read_index
 
 CLAIM_LIFETIME = timedelta(minutes=20)
-"""How long a claim is valid: longer than the timeout of the task ``alerts``. Its process must have ended after that."""
+"""For how long a claim is valid: longer than the timeout of the task ``alerts``, so that its process has then ended."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right of this process to send an alert to a recipient.
+    """The right of this process to send an alert to a recipient, while other processes may have the same alert.
 
-    ``lock``: a digest of the alert's unsent conditions and the recipient. ``number``: the number of the claim's record.
+    Attributes:
+        pipeline: the name of the pipeline.
+        lock: a digest of the recipient and the alert's conditions that were not sent yet; names the records' folder.
+        number: the number of the record by which this process got the right.
     """
 
     pipeline: str
@@ -31,14 +34,19 @@ class Claim:
 
 
 class _State(msgspec.Struct):
-    """A record about an alert that is being sent. ``state``: ``claimed``, or ``failed`` if its notifier failed."""
+    """The content of a record about an alert that is being sent.
+
+    Attributes:
+        state: ``claimed`` if a process is sending the alert, ``failed`` if its notifier failed.
+        at: when the record was written.
+    """
 
     state: str
     at: datetime
 
 
 def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
-    """Return whether all conditions of an alert have already been sent to a recipient.
+    """Return whether a recipient has already got all conditions of an alert.
 
     Raises:
         PipelineError: the lake cannot be read.
@@ -47,12 +55,12 @@ def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
 
 
 def claim(lake: Lake, alert: Alert, recipient: str, now: datetime) -> Claim | None:
-    """Claim the right to send an alert to a recipient.
+    """Get the right to send an alert to a recipient.
 
-    Of several processes with the same alert, one gets the claim, because each record can be created only once.
+    Of several processes with the same alert, only one gets it, because each numbered record can be created only once.
 
     Returns:
-        The claim, or None if the alert was already sent or another process is sending it.
+        The right to send the alert; None if the alert was already sent, or another process is sending it.
 
     Raises:
         PipelineError: the lake cannot be read or written.
@@ -95,13 +103,13 @@ def record_sent(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None
 
 
 def _unsent(lake: Lake, alert: Alert, recipient: str) -> list[str]:
-    """Return the digests of the alert's conditions that were not sent to the recipient."""
+    """Return the digests (``Alert.digests``) of those conditions of the alert that the recipient has not got."""
     digests = alert.digests(recipient)
     return [each for each in digests if read_index(lake, alert_key(alert.pipeline, each)) is None]
 
 
 def _read(lake: Lake, key: str) -> _State | None:
-    """Return the record about an alert that is being sent, or None where it is missing or unreadable."""
+    """Return the record about an alert that is being sent; None if it is missing or cannot be read."""
     body = read_index(lake, key)
     try:
         return None if body is None else msgspec.json.decode(body, type=_State)

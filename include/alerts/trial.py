@@ -26,14 +26,14 @@ def trial_alert(pipeline: Pipeline, kind: AlertKind) -> Alert:
 def trials(
     pipeline: Pipeline, kinds: Collection[AlertKind]
 ) -> Iterator[tuple[NotifierSettings, AlertKind | None]]:
-    """Yield the test alerts to send: each notifier of a pipeline file with each kind of alert to test it with.
+    """Yield which test alerts to send, as pairs of a notifier of the pipeline file and a kind of alert.
 
     Args:
         pipeline: the pipeline.
         kinds: the kinds to test. If empty, each notifier is tested with the first kind that it sends.
 
     Yields:
-        The notifier and the kind; None as the kind if the notifier does not send any of ``kinds``.
+        The notifier, and the kind of the test alert; None if the notifier does not send any of ``kinds``.
     """
     for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
         if not kinds:

@@ -1,4 +1,4 @@
-"""Arranges a pipeline's days as months of a calendar, and their numbers as bar charts, for the board's templates."""
+"""Computes the calendar, the funnel and the bar charts of the board, as sizes and texts for its HTML templates."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ _MAX_BARS = 120
 
 @dataclass(frozen=True)
 class Cell:
-    """One day of a calendar.
+    """One day of the calendar.
 
-    ``label``: the text of the tooltip. ``shade``: the intensity of the colour, from 1 to 5, by the number of events.
-    ``column``: the day of the week, from 1 for Monday to 7.
+    Attributes:
+        day: the day.
+        state: the state of the day.
+        label: the text of the tooltip.
+        shade: the intensity of the colour, from 1 to 5, by the number of events.
+        column: the day of the week, from 1 for Monday to 7 for Sunday.
     """
 
     day: date
@@ -32,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a calendar: its title, such as ``June 2026``, and its days in order."""
+    """One month of the calendar, with a title such as ``June 2026`` and its days, oldest first."""
 
     title: str
     cells: tuple[Cell, ...]
@@ -40,7 +44,10 @@ class Month:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a chart, in the units of the SVG's view box, with the text of its tooltip."""
+    """One bar of a chart: the position of its upper left corner, its size, and the text of its tooltip (``label``).
+
+    Positions and sizes are in the units of the SVG's view box.
+    """
 
     x: float
     y: float
@@ -51,10 +58,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A bar chart over time, the oldest bar first.
+    """A bar chart of a value over time.
 
-    ``top``: the largest value as text. ``first``, ``last``: the first and the last day. ``width``, ``height``: the size
-    of the SVG's view box.
+    Attributes:
+        title: the title.
+        bars: the bars, oldest first.
+        top: the largest value, as text with its unit.
+        first: the first day, as ``YYYY-MM-DD``.
+        last: the last day, as ``YYYY-MM-DD``.
+        unit: the unit of the values, as in :func:`figure`.
+        width: the width of the SVG's view box.
+        height: the height of the SVG's view box.
     """
 
     title: str
@@ -68,7 +82,7 @@ class Chart:
 
 
 def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
-    """Group days by month, for a calendar.
+    """Return the months of the calendar that shows ``days``.
 
     Args:
         days: the days, newest first.
@@ -90,7 +104,7 @@ def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
 
 
 def cell_label(day: Day) -> str:
-    """Return the text about a day for tooltips and screen readers: the date, the state and the numbers of events."""
+    """Return the text about a day for tooltips and screen readers: its date, its state and its numbers of events."""
     text = f"{date_words(day.day)}: {day.state.value}"
     if day.facts is None or not day.facts.counts.exported:
         return text
@@ -103,10 +117,15 @@ def cell_label(day: Day) -> str:
 
 @dataclass(frozen=True)
 class FunnelBar:
-    """One bar of the funnel of a day: how many events are left after a step, or how many events a step removed.
+    """One bar of the funnel, which shows how many of a day's exported events are left after each step.
 
-    ``x`` and ``width`` are percentages of the chart's width. ``kind``: ``whole`` or ``active`` for events that are
-    left; ``taken`` for events that were removed, drawn at the end of the previous bar; ``none`` if none was removed.
+    Attributes:
+        name: what the bar counts, such as ``Duplicates removed``.
+        count: the number of events.
+        x: where the bar begins, as a percentage of the chart's width.
+        width: the width of the bar, as a percentage of the chart's width.
+        kind: ``whole`` or ``active`` for events that are left; ``taken`` for events that a step removed, drawn at the
+            end of the bar above; ``none`` if a step removed none.
     """
 
     name: str
@@ -117,9 +136,9 @@ class FunnelBar:
 
 
 def funnel(day: Day) -> list[FunnelBar]:
-    """Return the funnel of a day: the exported events, the events that each step removed, and the active rows.
+    """Return the bars of a day's funnel, from the exported events to the active rows, in the order of the steps.
 
-    It is empty if the day has no exported events.
+    The list is empty if the day has no exported events.
     """
     if day.facts is None or not day.facts.counts.exported:
         return []
@@ -151,7 +170,7 @@ def chart(
         title: the title.
         values: a value for each day, oldest first.
         unit: the unit of the values, as in :func:`figure`.
-        mean: whether a bar for several days shows the mean of their values; otherwise their sum.
+        mean: whether a bar for several days shows the mean of their values instead of the sum.
 
     Returns:
         The chart, or None if all values are 0.
@@ -174,7 +193,7 @@ def chart(
 
 
 def figure(value: float, unit: str = "") -> str:
-    """Format a number with its unit, such as ``5,030 events``, ``1.2 GB`` (unit ``bytes``), ``0.52 %`` (unit ``%``)."""
+    """Return a number as text with its unit: ``5,030 events``, ``1.2 GB`` (unit ``bytes``), ``0.52 %`` (unit ``%``)."""
     if unit == "bytes":
         for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
             if value >= size:

@@ -1,4 +1,4 @@
-"""Determines the state of each day of a pipeline from the lake's facts, the last audit and Airflow's runs."""
+"""Determines the state of each day of a pipeline from its ledger, the last audit, and the day's runs in Airflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.mixpanel.event_time import settled_at
 
 
 class State(Enum):
-    """The state of a day. The values are the words that the board shows."""
+    """The state of a day; the value of a member is what the board shows."""
 
     ACTIVE = "active"
     QUARANTINE = "quarantine"
@@ -27,21 +27,27 @@ class State(Enum):
     NEVER_RUN = "never run"
     NOT_DUE = "not due"
     UNREAD = "being read"
-    """The day's run has ended, and its ledger was not read since."""
+    """The day's run has ended, and the day's ledger has not been read since then."""
 
 
 COMPLETE = (State.ACTIVE, State.QUARANTINE, State.EMPTY)
 GAPS = (State.FAILED, State.MISSING, State.NEVER_RUN, State.LATE)
-"""The states of days that should be complete and are not."""
+"""The states of days that should be in AEP, but are missing or incomplete."""
 _LATE_STATUSES = ("partly loaded",)
 _MAX_SETTLING_DAYS = 13
-"""Older days have settled: ``settle_hours`` is at most ten days, and a day ends up to a day later in another zone."""
+"""Days that are older have settled: ``settle_hours`` is at most ten days, and a day may end later in another zone."""
 _FAILED_STATUSES = ("failed",)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a task of a run failed, as the task stored it in XCom. ``step``: the id of the task."""
+    """Why a task of a run failed, as the task wrote it into XCom.
+
+    Attributes:
+        step: the id of the task.
+        sentence: the sentence of the error.
+        hint: the hint of the error.
+    """
 
     step: str
     sentence: str
@@ -50,7 +56,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """An Airflow run that loads one day. ``kind``: the type of the run, such as ``scheduled`` or ``backfill``."""
+    """An Airflow run that loads one day.
+
+    Attributes:
+        dag_id: the id of the run's DAG.
+        run_id: the id of the run.
+        day: the day that it loads.
+        state: Airflow's state of the run, such as ``queued`` or ``failed``.
+        kind: Airflow's type of the run, such as ``scheduled`` or ``backfill``.
+        queued: when the run was queued; None if Airflow does not know it.
+        started: when the run started; None if it has not.
+        ended: when the run ended; None if it has not.
+        problem: why a task failed; None if no task reported it.
+    """
 
     dag_id: str
     run_id: str
@@ -72,8 +90,13 @@ class Run:
 class Day:
     """One day of a pipeline as the board shows it.
 
-    ``facts``: None if the day has no ledger. ``verdict``: the audit's verdict, if it is not outdated. ``run``: the
-    newest run of the day. ``settled``: when the day settles; None for a day that has settled long ago.
+    Attributes:
+        day: the day.
+        state: the state of the day.
+        facts: the facts from its ledger and manifests; None if it has no ledger.
+        verdict: the last audit's verdict; None if the audit had none, or the ledger has changed since then.
+        run: the run to show, which is unfinished or the newest one; None without one.
+        settled: when the day settles; None for an old day.
     """
 
     day: date
@@ -94,8 +117,8 @@ def all_days(pipeline: Pipeline, facts: PipelineFacts, runs: Mapping[date, Run],
 
     Args:
         pipeline: the pipeline.
-        facts: the facts read from the lake.
-        runs: the newest Airflow run of each day.
+        facts: what was read from the lake about the pipeline.
+        runs: the newest Airflow run of each day that has one.
         now: the current time.
     """
     last = last_day(pipeline, now)
@@ -122,13 +145,13 @@ def one_day(
 
     Args:
         pipeline: the pipeline.
-        facts: the facts about all days, with the last audit.
+        facts: what was read from the lake about the pipeline, with the last audit.
         day: the day.
         day_facts: the facts about this day; None if it has no ledger.
         run: the newest Airflow run of the day; None if it has none.
         now: the current time.
     """
-    # For years of days, computing the time at which each one settled would take longer than everything else.
+    # For several years, computing when each day settled would take longer than everything else.
     is_recent = (now.date() - day).days <= _MAX_SETTLING_DAYS
     settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours) if is_recent else None
     run = _unless_replaced(run, day_facts)
@@ -140,14 +163,14 @@ def one_day(
 
 
 def _unless_replaced(run: Run | None, facts: DayFacts | None) -> Run | None:
-    """Return the run, or None if it failed before the ledger's newest record was written, by another run."""
+    """Return the run; None if it failed, and the day's ledger has a newer record, which another run has written."""
     if run is None or run.state != "failed" or run.ended is None or facts is None or not facts.at:
         return run
     return run if run.ended >= datetime.fromisoformat(facts.at) else None
 
 
 def _verdict(facts: PipelineFacts, day: date, day_facts: DayFacts | None) -> Verdict | None:
-    """Return the last audit's verdict on a day, or None if it has none or the day's ledger has changed since."""
+    """Return the last audit's verdict on a day; None if it has none, or the day's ledger has changed since then."""
     verdict = facts.index.verdicts.get(str(day))
     known = facts.index.days.get(str(day))
     if verdict is None or (day_facts is not None and (known is None or day_facts.number > known.number)):
@@ -158,7 +181,10 @@ def _verdict(facts: PipelineFacts, day: date, day_facts: DayFacts | None) -> Ver
 def _state(
     facts: DayFacts | None, verdict: Verdict | None, run: Run | None, *, is_unread: bool, is_due: bool
 ) -> State:
-    """Return the state of a day. ``is_unread``: its ledger was not read since its run ended; ``is_due``: settled."""
+    """Return the state of a day.
+
+    ``is_unread``: whether its ledger has not been read since its run ended. ``is_due``: whether the day has settled.
+    """
     if run is not None and run.is_at_work:
         return State.RUNNING if is_due else State.NOT_DUE
     if is_unread:
@@ -178,7 +204,7 @@ def _state(
 
 
 def _by_ledger(facts: DayFacts, *, is_failed: bool) -> State:
-    """Return the state that follows from the day's ledger alone. ``is_failed``: whether the day's newest run failed."""
+    """Return the state of a day by its ledger. ``is_failed``: whether the newest run of the day failed."""
     if facts.progress == "unreadable":
         return State.MISSING
     if facts.batches:
@@ -191,7 +217,10 @@ def _by_ledger(facts: DayFacts, *, is_failed: bool) -> State:
 
 
 def newest_runs(runs: Iterable[Run]) -> dict[date, Run]:
-    """Return the run to show for each day: a queued or running one, otherwise the newest. ``runs``: oldest first."""
+    """Return the run to show for each day: an unfinished one, or else the newest.
+
+    ``runs``: the runs, oldest first.
+    """
     found: dict[date, Run] = {}
     for run in runs:
         other = found.get(run.day)
@@ -201,9 +230,9 @@ def newest_runs(runs: Iterable[Run]) -> dict[date, Run]:
 
 
 def gaps(days: Sequence[Day]) -> list[tuple[date, date, State]]:
-    """Return the spans of consecutive days in one of the states ``GAPS``, newest first.
+    """Return the spans of consecutive days that have the same of the states ``GAPS``, newest first.
 
-    ``days``: newest first. Each span is a tuple of its first day, its last day and the state.
+    Each is a tuple of its first day, its last day and the state. ``days``: the days, newest first.
     """
     found: list[tuple[date, date, State]] = []
     for day in days:

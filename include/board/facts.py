@@ -1,4 +1,4 @@
-"""Reads the facts about one day from the lake: its ledger, and the counts in the manifests of its newest load."""
+"""Reads what the board shows about one day from the lake: from its ledger and the manifests of its newest load."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ _MAX_REASONS = 5
 
 
 class BatchFacts(msgspec.Struct, frozen=True):
-    """One batch that is active according to the ledger.
+    """One batch that is active by the ledger.
 
-    ``at``: when it became active, in ISO 8601. ``run``: the run that loaded it. ``late``: whether it was loaded in
-    addition to an earlier batch of the day.
+    Attributes:
+        id: the id of the batch in AEP.
+        rows: the number of its active rows.
+        at: when it was recorded as active, in ISO 8601.
+        run: the id of the run that loaded it.
+        late: whether it was loaded in addition to an earlier batch of the day.
     """
 
     id: str
@@ -34,11 +38,21 @@ class BatchFacts(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """The number of a day's events by their outcome; ``exported`` is the sum of ``duplicates, quarantined, valid``.
+    """What happened to the events of a day, in numbers.
 
-    ``exported`` and ``quarantined`` include lines that are not events. ``active``: rows in active batches, of which
-    ``late`` were loaded in addition to an earlier batch. ``changed``, ``vanished``: what the newest load compared with
-    the active rows.
+    ``exported`` is the sum of ``duplicates``, ``quarantined`` and ``valid``.
+
+    Attributes:
+        exported: the lines that Mixpanel returned, including lines that are not events.
+        duplicates: the events that another event with the same ``_id`` replaces.
+        quarantined: the lines that transform and validate refused, including lines that are not events.
+        valid: the rows that can be loaded.
+        active: the rows in active batches.
+        late: those of the active rows that were loaded in addition to an earlier batch of the day.
+        changed: the active rows whose event has other contents in the newest load.
+        vanished: the active rows whose event is not in the newest load.
+        staged: the rows that the newest load staged for AEP, whether they are active or not.
+        refused: the valid rows that AEP refused while it ingested the other rows of their batch.
     """
 
     exported: int = 0
@@ -50,25 +64,26 @@ class Counts(msgspec.Struct, frozen=True):
     changed: int = 0
     vanished: int = 0
     staged: int = 0
-    """Rows that the newest load staged for AEP, whether they are active or not."""
     refused: int = 0
-    """Valid rows that AEP refused while it ingested other rows of their batch; they are in quarantine, not active."""
 
     @property
     def not_sent(self) -> int:
-        """The number of events in quarantine, including those that AEP refused."""
+        """The number of lines in quarantine, including the rows that AEP refused."""
         return self.quarantined + self.refused
 
 
 class DayFacts(msgspec.Struct, frozen=True):
-    """The facts about one day from its ledger and its manifests."""
+    """What the board shows about one day, from its ledger and from the manifests of its newest load.
+
+    The board's index in the lake contains these objects, so the names of the attributes must not change.
+    """
 
     number: int
     """The number of the ledger's newest record; 0 without a ledger."""
     at: str
     """When the newest record was written, in ISO 8601."""
     progress: Progress = "none"
-    """What happened after the active loads, such as ``waiting`` (a run began) or ``failed`` (AEP refused the batch)."""
+    """What the ledger records after the active loads, such as ``waiting`` (a run has begun) or ``failed``."""
     trouble: str = ""
     """Why the ledger or a manifest cannot be read; empty if they can."""
     counts: Counts = Counts()
@@ -96,7 +111,7 @@ class DayFacts(msgspec.Struct, frozen=True):
 
 
 def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
-    """Read the facts about a day from the lake: about seven small objects. Return None if the day has no ledger.
+    """Read the facts about a day, from about seven small objects of the lake; return None if the day has no ledger.
 
     Args:
         history: the history of the pipeline's dataset.
@@ -163,7 +178,10 @@ def _counts(chain: Mapping[StepName, Manifest], batches: tuple[BatchFacts, ...],
 
 
 def _reasons(chain: Mapping[StepName, Manifest], refused: int) -> dict[str, int]:
-    """Return the most frequent reasons for quarantine with their counts. ``refused``: the rows that AEP refused."""
+    """Return the five most frequent reasons for quarantine, each with its number of events.
+
+    ``chain``: the manifests of the newest load by step. ``refused``: the number of rows that AEP refused.
+    """
     from include.xdm.events.line_parser import REASONS
 
     found: dict[str, int] = {REFUSED: refused} if refused else {}

@@ -1,4 +1,4 @@
-"""Rewrites the hints of errors for the board: they tell a user to clear tasks, but the board shows days, not tasks."""
+"""Rewrites the hints of errors for the board, which shows days, while hints say which task to clear."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 _STEP = r"(?:export|transform|validate|stage|ingest)"
 _RULES = [
-    # Running the day again repeats all steps whose work is not finished.
+    # A run of the day repeats all steps that are not finished, as clearing the task would do.
     (re.compile(pattern), text)
     for pattern, text in (
         (r"Clear the task \w+ of this run and those after it", "Run the day again"),

@@ -1,7 +1,7 @@
-"""The board's index: one file in the lake with the facts about every day of a history, and with the last audit.
+"""The board's index, one file in the lake with the facts about each day of a history and the results of the last audit.
 
-The audit writes the file, which can be rebuilt at any time. So the board gets all days with one read. It reads the
-ledger only of days whose run ended after the index was written.
+With it, the board gets all days by reading one file. It reads the ledgers only of days whose run has ended after the
+index was written. The audit writes the index, which can be rebuilt from the ledgers at any time.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ _VERSION = 2
 """The version of the index. Version 1 has no counts of rows that AEP refused."""
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
 MOST_PROPERTIES = 2000
-"""The largest number of property names, and of column names, in the index."""
+"""The maximum number of property names in the index, and of column names."""
 NAME = "board"
 """The name of the index in the history's folder: ``_histories/<target>/board.json``."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The last audit's result for a day that is incomplete, or that was loaded with other settings than the current.
+    """The last audit's result for a day that is incomplete, or was loaded with settings that have changed since then.
 
-    ``status``: the value of the audit's status. ``remedy``: the name of a ``Remedy``. ``outdated``: the settings that
-    have changed, such as ``mapping``.
+    Attributes:
+        status: the value of the audit's ``DayStatus``.
+        reason: why the day is incomplete, as a clause.
+        remedy: the name of a member of ``Remedy``, such as ``RUN``.
+        outdated: the settings that have changed since the day was loaded, such as ``mapping``.
     """
 
     status: str
@@ -43,11 +46,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class BoardIndex(msgspec.Struct, frozen=True):
-    """The content of the index. Days are keys of the form ``YYYY-MM-DD``."""
+    """The content of the board's index. The keys for days have the form ``YYYY-MM-DD``."""
 
     version: int = _VERSION
     listed_at: str = ""
-    """The time up to which the index contains all records of the ledgers, in ISO 8601; empty for an empty index."""
+    """When the ledgers were listed, in ISO 8601: the index contains all records before it. Empty for an empty index."""
     audited_at: str = ""
     """The time of the last audit, in ISO 8601; empty before the first audit."""
     days: dict[str, DayFacts] = {}
@@ -63,17 +66,17 @@ class BoardIndex(msgspec.Struct, frozen=True):
 
 
 def read_board_index(history: History) -> BoardIndex:
-    """Read the index from the lake; return an empty index if it is missing, damaged or of another version."""
+    """Return the index in the lake; an empty one if it is missing, damaged or of another version."""
     return decode_index(read_body(history))
 
 
 def read_body(history: History) -> bytes:
-    """Return the JSON of the index in the lake; empty if it is missing or has no valid signature."""
+    """Return the JSON of the index in the lake; b"" if it is missing or does not have a valid signature."""
     return read_index(history.lake, history.key(NAME)) or b""
 
 
 def decode_index(body: bytes) -> BoardIndex:
-    """Parse the JSON of an index; return an empty index if it is empty, damaged or of another version."""
+    """Return the index in a JSON text; an empty one if the text is empty, damaged or of another version."""
     try:
         index = msgspec.json.decode(body or b"{}", type=BoardIndex)
     except msgspec.MsgspecError:
@@ -82,16 +85,16 @@ def decode_index(body: bytes) -> BoardIndex:
 
 
 def write_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
-    """Build the index from an audit (:func:`make_board_index`), write it to the lake, and return it."""
+    """Build the index from the result of an audit (:func:`make_board_index`), write it to the lake, and return it."""
     index = make_board_index(history, pipeline, audit, now)
     replace_index(history.lake, history.key(NAME), msgspec.json.encode(index))
     return index
 
 
 def make_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
-    """Build the index from an audit and the ledgers.
+    """Return the index for the result of an audit and the current ledgers, without writing it.
 
-    The ledgers are listed once. Only days whose ledger has changed since the existing index was written are read.
+    The ledgers are listed once, but only those are read that have changed since the index in the lake was written.
 
     Args:
         history: the history of the pipeline's dataset.
@@ -131,9 +134,10 @@ def make_board_index(history: History, pipeline: str, audit: Audit, now: datetim
 
 
 def read_or_explain(history: History, pipeline: str, day: date, number: int = 0) -> DayFacts:
-    """Read the facts about a day; if its ledger or a manifest is invalid, return facts with the reason in ``trouble``.
+    """Return the facts about a day; if its ledger or a manifest is invalid, facts with the reason in ``trouble``.
 
-    ``number``: the number of the ledger's newest record, for the second case. A day without a ledger has the number 0.
+    A day without a ledger has facts with the number 0. ``number``: the number of the ledger's newest record, which is
+    used if the ledger is invalid.
     """
     try:
         return read_facts(history, pipeline, day) or DayFacts(0, "")
@@ -142,10 +146,10 @@ def read_or_explain(history: History, pipeline: str, day: date, number: int = 0)
 
 
 def first_seen(known: Mapping[str, str], days: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the first day that has each name, for at most ``MOST_PROPERTIES`` names.
+    """Return the first day with each name, for at most ``MOST_PROPERTIES`` names.
 
     Args:
-        known: the first day of names that were found before.
+        known: the first day with each name that was found before.
         days: the names of each day.
     """
     found = dict(known)

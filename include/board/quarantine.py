@@ -1,4 +1,4 @@
-"""Reads the first events of a day's quarantine files. Their values are hidden unless the caller requests them."""
+"""Reads the first events of a day's quarantine files for the board, with or without their values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from include.steps.quarantine_records import read_record, reasons_of
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_VALUE_CHARACTERS = 300
 HIDDEN = "•••"
-"""The text in place of a hidden value."""
+"""The text that replaces a value that is not shown."""
 
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """A quarantined event: the step that refused it, the reasons, and its fields as pairs of a name and a value."""
+    """A quarantined event, as the board shows it.
+
+    Attributes:
+        step: the step that refused the event.
+        reasons: the reasons.
+        fields: the path and the value of each field, as texts; the value is ``HIDDEN`` if it is not shown.
+    """
 
     step: str
     reasons: tuple[str, ...]
@@ -28,13 +34,13 @@ class QuarantinedRow:
 
 
 def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool) -> list[QuarantinedRow]:
-    """Read the first events of quarantine files.
+    """Return the first events of quarantine files, in the order of the files.
 
     Args:
         lake: the lake.
         keys: the keys of the files; a file that was removed is skipped.
-        most: the largest number of events to return.
-        show_values: whether to return values; otherwise ``HIDDEN`` replaces each value.
+        most: the maximum number of events.
+        show_values: whether to return the values of fields; if not, each is replaced by ``HIDDEN``.
 
     Raises:
         LakeError: the lake cannot be read.
@@ -49,13 +55,13 @@ def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool)
                 if len(rows) >= most:
                     return rows
                 rows.append(_quarantined_row(line, show_values=show_values))
-        except zlib.error:  # the rest of the file is damaged; an event without fields shows this
+        except zlib.error:  # an event without fields shows that the rest of the file is damaged
             rows.append(_quarantined_row(b"", show_values=show_values))
     return rows
 
 
 def _lines(lake: Lake, key: str) -> Iterator[bytes]:
-    """Yield the lines in the first four megabytes of the decompressed content of a gzip file.
+    """Yield the lines of a gzip file, without newlines, up to four megabytes of its decompressed content.
 
     Raises:
         zlib.error: the file is damaged or truncated.
@@ -91,7 +97,7 @@ def _quarantined_row(line: bytes, *, show_values: bool) -> QuarantinedRow:
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the members of nested JSON objects, each with its path as ``outer.inner``; nulls are left out."""
+    """Yield the path, such as ``outer.inner``, and the value of each member of nested JSON objects; without nulls."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))

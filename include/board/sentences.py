@@ -1,4 +1,4 @@
-"""Builds the sentences about a day on the board: its state, the cause, who has to act, and what to do."""
+"""Writes the sentences about a day on the board: its state, the cause, who has to act, and what to do."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ _NEVER_RUN = "No run was started."
 class Advice:
     """What to do about the state of a day.
 
-    ``why``: the cause. ``who``: a sentence that says who has to act. ``what``: what to do. ``form``: the name of the
-    form on the board that does it; empty without a form.
+    Attributes:
+        why: a sentence about the cause of the state; empty if there is nothing to explain.
+        who: a sentence that says who has to act.
+        what: a sentence that says what to do.
+        form: the name of the form on the board that does it, such as ``run`` or ``backfill``; empty without one.
     """
 
     why: str = ""
@@ -32,7 +35,7 @@ class Advice:
 
 
 def date_words(day: date) -> str:
-    """Format a date as ``29 June 2026``."""
+    """Return a date as text, such as ``29 June 2026``."""
     return f"{day.day} {day:%B %Y}"
 
 
@@ -49,7 +52,7 @@ def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
 
 
 def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
-    """Describe the state of a day, with its numbers of events, in a text that follows the day's name and a colon."""
+    """Return a text about the state of a day and its numbers of events, to follow the day's name and a colon."""
     counts = day.facts.counts if day.facts else None
     match day.state:
         case State.ACTIVE | State.QUARANTINE if counts:
@@ -112,7 +115,7 @@ def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each sta
 
 
 def _by_verdict(day: Day) -> Advice:
-    """Return the advice about a day for which the last audit has a remedy."""
+    """Return what to do about a day for which the last audit has a remedy."""
     assert day.verdict is not None
     reason = f"The last audit says: {day.verdict.reason}."
     if day.state is State.FAILED and day.run and day.run.problem:
@@ -140,7 +143,7 @@ def _by_verdict(day: Day) -> Advice:
 
 
 def _complete(day: Day) -> Advice:
-    """Return the advice about a day whose events are all in AEP or in quarantine."""
+    """Return what to do about a day whose events are all in AEP or in quarantine."""
     if day.verdict is not None and day.verdict.outdated:
         changed = " and ".join(day.verdict.outdated)
         return Advice(

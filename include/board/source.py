@@ -1,7 +1,7 @@
-"""Reads the facts about a pipeline's days for the board, and caches them in the process.
+"""Reads what the board shows about a pipeline's days from the lake, and caches it in the web server's process.
 
-It reads the board's index once a minute, and the ledgers of days whose runs have ended since the index was written. It
-never lists the objects of the lake.
+It reads the board's index once a minute, and the ledgers only of days whose runs have ended since the index was
+written. It does not list the objects of the lake, which would take long.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from include.mixpanel.export_budget import ExportBudget
 _INDEX_SECONDS = 60.0
 _HISTORY_SECONDS = 300.0
 _FIRST_HISTORY_SECONDS = 5.0
-"""The interval at which the history of a pipeline is searched until the pipeline's first load creates it."""
+"""The interval at which a pipeline's history is searched while it does not exist; the first load creates it."""
 _MAX_DAYS = 40
-"""How many outdated days one call reads, the newest first; later calls read the others."""
+"""How many days one call reads from the lake at most, the newest first; further calls read the others."""
 _POOL = ThreadPoolExecutor(8, thread_name_prefix="board")
 
 
 @dataclass(frozen=True)
 class PipelineFacts:
-    """The facts about all days of a pipeline."""
+    """What was read from the lake about a pipeline and its days."""
 
     target: Target | None = None
     """The dataset; None if nothing was loaded yet."""
@@ -44,9 +44,9 @@ class PipelineFacts:
     properties: Mapping[str, str] = field(default_factory=dict)
     """The properties without a mapping, each with the first day that has it."""
     unread: frozenset[date] = frozenset()
-    """The days whose runs have ended and whose facts were not read since."""
+    """The days whose runs have ended and whose ledgers have not been read since then."""
     histories: int = 0
-    """The number of histories of the pipeline: more than one if its dataset was changed."""
+    """The number of histories of the pipeline; there are several if it was loaded into several datasets."""
     exports: int | None = None
     """The number of exports of the Mixpanel project in the last hour; None if nothing was loaded yet."""
 
@@ -66,20 +66,20 @@ class FactsReader:
         self._read: dict[date, tuple[datetime, DayFacts]] = {}
 
     def listed_at(self) -> datetime | None:
-        """Return the time up to which the index contains all records, or None if the index is missing.
+        """Return the time up to which the index contains all records of the ledgers; None if it is missing.
 
         Raises:
-            PipelineError: as for :meth:`read`.
+            PipelineError: the lake cannot be read, or a record in it is invalid.
         """
         with self._lock:
             self._refresh()
             return datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
 
     def read(self, ended: Mapping[date, datetime]) -> PipelineFacts:
-        """Return what ledgers, manifests and the audit say about every day of the pipeline.
+        """Return the facts about all days of the pipeline, after reading the ledgers of days that may have changed.
 
         Args:
-            ended: for each day with Airflow runs, when the last run ended.
+            ended: when the last run of each day ended, for the days that have runs in Airflow.
 
         Raises:
             PipelineError: the lake cannot be read, or a record in it is invalid.
@@ -97,7 +97,7 @@ class FactsReader:
             return self._facts(history, frozenset(outdated[_MAX_DAYS:]))
 
     def fresh_day(self, day: date) -> DayFacts | None:
-        """Read one day's facts from the lake, not from the cache; return None if the day has no ledger."""
+        """Return the facts about a day, read from the lake and not from the cache; None if the day has no ledger."""
         with self._lock:
             self._refresh()
             history = self._histories[0] if self._histories else None
@@ -105,7 +105,7 @@ class FactsReader:
         return found if found is not None and (found.number or found.trouble) else None
 
     def ledger(self, day: date) -> list[LedgerRecord]:
-        """Read the records of a day's ledger, oldest first; the list is empty if the ledger is missing or invalid."""
+        """Return the records of a day's ledger, oldest first; an empty list if the ledger is missing or invalid."""
         with self._lock:
             self._refresh()
             history = self._histories[0] if self._histories else None
@@ -115,7 +115,7 @@ class FactsReader:
             return []
 
     def _outdated_days(self, ended: Mapping[date, datetime]) -> list[date]:
-        """Return the days that may have changed since they were last read, newest first."""
+        """Return the days whose runs have ended since their ledgers were last read, newest first."""
         listed = datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
         found = [
             day
@@ -137,20 +137,20 @@ class FactsReader:
         )
 
     def _refresh(self) -> None:
-        """Search the histories and read the index again, if their intervals have passed."""
+        """Search the pipeline's histories and read the index, if the last time was long enough ago."""
         now = self._clock.seconds()
         if now - self._history_at > (_HISTORY_SECONDS if self._histories else _FIRST_HISTORY_SECONDS):
             self._histories = self._find_histories()
             self._history_at = now
         if self._histories and now - self._index_at > _INDEX_SECONDS:
             body = read_body(self._histories[0])
-            if body != self._body:  # decoding the index of three years takes much longer than reading it
+            if body != self._body:  # decoding an index of three years takes much longer than reading it
                 self._index, self._body = decode_index(body), body
             self._index_at = now
             self._count_exports()
 
     def _count_exports(self) -> None:
-        """Count the exports of the Mixpanel project in the last hour, by the tickets of its rate budget."""
+        """Count the exports of the Mixpanel project in the last hour, by the records of its rate limit."""
         if self._budget is None and (source := self._histories[0].bound_source()) is not None:
             self._budget = ExportBudget(self.lake, source.project_id, self._clock)
         if self._budget is not None:
@@ -158,7 +158,7 @@ class FactsReader:
             self._exports = self._budget.used(self._ticket)
 
     def _find_histories(self) -> list[History]:
-        """Return the pipeline's histories. The first has the dataset id of the pipeline file, or is the newest."""
+        """Return the pipeline's histories: first that of the dataset id in the pipeline file, then the newest first."""
         names = [self._pipeline.name, *filter(None, [self._pipeline.aep.formerly])]
         targets = [target for name in names for target in targets_of_pipeline(self.lake, name)]
         # The source is needed only to bind a history, which the board never does.

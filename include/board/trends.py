@@ -1,4 +1,4 @@
-"""Computes the trends of a pipeline: volume, delay, quarantine, size of the lake, schema versions, new properties."""
+"""Computes the charts and lists on the board's page about the trends of a pipeline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_PROPERTIES = 30
 
 @dataclass(frozen=True)
 class SchemaSpan:
-    """Consecutive days that were mapped with the same version of the XDM schema."""
+    """Consecutive days, from ``first`` to ``last``, that were mapped with the same version of the XDM schema."""
 
     version: str
     first: date
@@ -26,22 +26,22 @@ class SchemaSpan:
 
 @dataclass(frozen=True)
 class Trends:
-    """The charts of a pipeline, its schema versions, and its new properties."""
+    """What the board's page about the trends of a pipeline shows."""
 
     charts: tuple[Chart, ...]
     schemas: tuple[SchemaSpan, ...]
     properties: tuple[tuple[str, str], ...]
     """The properties without a mapping, each with the first day that has it, the newest first; at most 30."""
     bytes_raw: int
-    """The size of the exports of all newest loads, in bytes."""
+    """The size of the exports of each day's newest load, in bytes."""
     bytes_made: int
-    """The size of the files that transform, validate and stage wrote for all newest loads, in bytes."""
+    """The size of the files that transform, validate and stage wrote for each day's newest load, in bytes."""
     bytes_a_day: float
-    """The average of ``bytes_raw + bytes_made`` for one day, over the days that were loaded."""
+    """The average of ``bytes_raw + bytes_made`` for one day, over the days that have a ledger."""
 
 
 def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Trends:
-    """Compute the trends of a pipeline. ``days``: all days of the pipeline, newest first."""
+    """Return the trends of a pipeline. ``days``: all days of the pipeline, newest first."""
     known = [(day.day, day.facts) for day in reversed(days) if day.facts is not None]
     volume = [(day, float(found.counts.exported)) for day, found in known]
     late = [(day, float(found.counts.late)) for day, found in known]
@@ -73,7 +73,7 @@ def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Tre
 
 
 def _hours(pipeline: Pipeline, day: date, at: str) -> float:
-    """Return the hours from the end of a day to a time in ISO 8601; 0 for an empty text."""
+    """Return the hours from the end of a day to a time in ISO 8601; 0 if the time is empty or before the end."""
     if not at:
         return 0.0
     waited = datetime.fromisoformat(at) - day_end(day, pipeline.mixpanel.day_zone)
@@ -81,7 +81,7 @@ def _hours(pipeline: Pipeline, day: date, at: str) -> float:
 
 
 def _schemas(days: Sequence[Day]) -> list[SchemaSpan]:
-    """Return the spans of days with the same schema version, newest first. ``days``: newest first."""
+    """Return the spans of days with the same schema version, newest first. ``days``: the days, newest first."""
     found: list[SchemaSpan] = []
     for day in days:
         version = day.facts.schema_version if day.facts else ""

@@ -105,10 +105,10 @@ def _check_owner(project: Project) -> str:
     dataset = project.aep.catalog.find_dataset(name)
     if dataset is None:
         return f"dataset {name!r} does not exist yet"
-    project.owner.require(dataset)
+    project.owner.require_owner(dataset)
     check_lake_id(project.lake, dataset)
     project.owner.require_retagging(dataset, project.pipeline.aep.formerly)
-    if (former := project.owner.former_pipeline(dataset)) is not None:
+    if (former := project.owner.other_pipeline(dataset)) is not None:
         return (
             f"dataset {name!r} is tagged with pipeline {former}, as set in aep.formerly; apply assigns it to this pipeline, "
             "and until then runs replace nothing"

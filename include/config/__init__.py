@@ -1,1 +1,1 @@
-"""The model of the pipeline file, the code that reads it, and the settings that follow from it alone."""
+"""The pipeline file: the model of its keys, the code that reads and validates it, and the default settings of tasks."""

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from include.config.cron import normalize_cron
 
 MAX_TIMEOUT_HOURS = 20
-"""The longest timeout of a task: below the visibility timeout in ``deploy/``, after which Celery restarts a task."""
+"""The longest timeout of a task: below the visibility timeout in ``deploy/``, after which Celery runs a task again."""
 TaskName = Literal[
     "export", "transform", "shards", "validate_shard", "validate", "stage", "ingest",
     "refresh", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
@@ -21,7 +21,16 @@ TaskName = Literal[
 
 @dataclass(frozen=True)
 class TaskDefaults:
-    """The default settings of one Airflow task: retries, timeout, pool and priority."""
+    """The settings of one Airflow task if the pipeline file does not set them.
+
+    Attributes:
+        retries: how often Airflow retries the task.
+        retry_delay_seconds: the delay before the first retry; each further delay is twice as long.
+        max_retry_delay_seconds: the longest delay before a retry.
+        timeout_hours: the time after which Airflow ends an attempt.
+        pool: the name of the task's pool in Airflow.
+        priority: the task's priority weight in Airflow.
+    """
 
     retries: int = 4
     retry_delay_seconds: int = 30
@@ -32,7 +41,8 @@ class TaskDefaults:
 
 
 TASKS: dict[TaskName, TaskDefaults] = {
-    # The export of a large day takes hours. The wait until the day has settled is deferred and does not count.
+    # The export of a large day takes hours. While the task waits for the day to settle, it is deferred, and the wait
+    # does not count toward the timeout.
     "export": TaskDefaults(timeout_hours=12, pool="mixpanel_export"),
     "transform": TaskDefaults(timeout_hours=2),
     "shards": TaskDefaults(timeout_hours=0.25),
@@ -65,7 +75,7 @@ _RENAMED_TASKS = {"look": "refresh"}
 
 
 def _refuse_old_names(tasks: object) -> object:
-    """Return the tasks unchanged, or name the new name of a task that an earlier version had."""
+    """Return the section ``tasks`` unchanged; if it has the former name of a task, raise an error with the new name."""
     if isinstance(tasks, dict):
         for old, new in _RENAMED_TASKS.items():
             if old in tasks:
@@ -99,7 +109,7 @@ def _after_settling_or_cron(text: str) -> str:
 
 
 def _matching(pattern: str, meaning: str) -> AfterValidator:
-    """Return a validator of texts that match ``pattern``; its error says to write ``meaning``."""
+    """Return a validator for texts that ``pattern`` matches as a whole; its error says to write ``meaning``."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
@@ -136,7 +146,10 @@ class _Section(BaseModel):
 
 
 class TaskSettings(_Section):
-    """The settings of one task in a pipeline file. The section ``airflow`` and then ``TASKS`` supply missing ones."""
+    """The settings of one task in the section ``airflow.tasks`` of a pipeline file.
+
+    A setting of None has the value of the section ``airflow``, or else of ``TASKS``.
+    """
 
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None
@@ -172,14 +185,14 @@ class AirflowSettings(_Section):
     tags: tuple[Label, ...] = ()
     """Tags of the DAGs, in addition to this project's own tags."""
     schedule: Annotated[str, AfterValidator(_require_daily)] | None = "daily"
-    """None: the daily DAG has no schedule; it runs for backfills, for single days and for ``catch_up_days``."""
+    """``daily``: the daily DAG loads each day. None: it only runs for backfills, single days and ``catch_up_days``."""
     reconcile_schedule: Annotated[str, AfterValidator(_after_settling_or_cron)] | None = "after_settling"
-    """``after_settling``, or a cron expression in the time zone in which Mixpanel counts the project's days.
+    """When the reconcile DAG runs: ``after_settling``, once a day has settled; or a cron expression; or None: manually.
 
-    None: the reconcile DAG is triggered only manually.
+    The cron expression is in the time zone in which Mixpanel counts the project's days.
     """
     max_active_runs: Annotated[int, Field(ge=1, le=50, strict=True)] = 4
-    """How many runs, and so days, of the daily DAG may be active at the same time."""
+    """How many runs of the daily DAG, each of which loads a day, may be active at the same time."""
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None
     max_retry_delay_seconds: Seconds | None = None
@@ -188,7 +201,7 @@ class AirflowSettings(_Section):
 
     # The values have different types, and callers unpack the dictionary into the constructors of operators: so Any.
     def task_args(self, name: TaskName) -> dict[str, Any]:
-        """Return the keyword arguments of ``BaseOperator`` for a task, without those for the size of its pod."""
+        """Return the keyword arguments of Airflow's ``BaseOperator`` for a task, except those for its pod."""
         task = self._task_defaults(name)
         return {
             "owner": self.owner,
@@ -199,15 +212,15 @@ class AirflowSettings(_Section):
             "execution_timeout": timedelta(hours=task.timeout_hours),
             "pool": task.pool,
             "priority_weight": task.priority,
-            # The scheduler examines as many waiting tasks as workers have free slots, the highest weights first, and no
-            # others as soon as one can start. By default the first task of a day has the highest weight: while backfills
-            # wait for the few slots of the exports, later tasks would not start although their pools have free slots.
+            # In each round, the scheduler only considers as many waiting tasks as workers have free slots, those with
+            # the highest weights. By default the first task of a day has the highest weight: exports of backfills that
+            # wait for the few slots of their pool would keep later tasks, whose pools have free slots, from starting.
             "weight_rule": "upstream",
             **({"queue": queue} if (queue := self.tasks.get(name, TaskSettings()).queue) else {}),
         }
 
     def pod_resources(self, name: TaskName) -> dict[str, str]:
-        """Return the size of a task's pod: the settings ``cpu``, ``memory``, ``max_cpu`` and ``max_memory`` if set."""
+        """Return the settings ``cpu``, ``memory``, ``max_cpu`` and ``max_memory`` of a task, if they are set."""
         own = self.tasks.get(name, TaskSettings())
         sizes = {key: getattr(own, key) for key in ("cpu", "memory", "max_cpu", "max_memory")}
         return {key: value for key, value in sizes.items() if value is not None}
@@ -218,7 +231,7 @@ class AirflowSettings(_Section):
         return frozenset(each.pool for each in self.tasks.values() if each.pool)
 
     def _task_defaults(self, name: TaskName) -> TaskDefaults:
-        """Return the settings of a task: its defaults, overridden by this section, overridden by the task's own."""
+        """Return the settings of a task: its own, else those of the section ``airflow``, else those of ``TASKS``."""
         configured = {
             field.name: value
             for settings in (self, self.tasks.get(name))

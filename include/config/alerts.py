@@ -38,7 +38,7 @@ def _require_class_path(path: str) -> str:
 
 
 def _refuse_secrets(kwargs: JsonObject) -> JsonObject:
-    """Raise an error if the arguments contain a secret: pipeline files are kept in repositories."""
+    """Return the arguments unchanged; raise an error if they contain a secret, because pipeline files are in Git."""
     if secret := _secret_name(kwargs):
         raise ValueError(
             f"{secret!r} may contain a secret; store it in an Airflow connection, and name the connection here"
@@ -47,9 +47,10 @@ def _refuse_secrets(kwargs: JsonObject) -> JsonObject:
 
 
 def _secret_name(value: object, name: str = "") -> str | None:
-    """Return the name of the first argument whose name or value suggests a secret, or None.
+    """Return the name of the first argument in ``value`` that seems to contain a secret; None if none does.
 
-    ``name``: that of ``value``. An argument whose name ends with ``conn_id`` names a connection and is allowed.
+    Arguments are judged by their names and values, at any depth. A name that ends with ``conn_id`` is allowed, because
+    its value is the id of a connection. ``name``: the name of the argument whose value is ``value``.
     """
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -66,13 +67,13 @@ def _secret_name(value: object, name: str = "") -> str | None:
 
 
 class NotifierSettings(BaseModel):
-    """One Airflow notifier, and the kinds of alerts that it sends."""
+    """An entry of ``alerts.notifiers`` in a pipeline file: an Airflow notifier, and the kinds of alerts it sends."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     class_path: Annotated[str, Field(alias="class"), AfterValidator(_require_class_path)]
     kwargs: Annotated[JsonObject, AfterValidator(_refuse_secrets)] = {}
-    """The keyword arguments for the class. Texts in them are Jinja templates, which can use ``alert``."""
+    """The keyword arguments of the notifier's class. Texts in them are Jinja templates, which can use ``alert``."""
     kinds: tuple[AlertKind, ...] = Field(KINDS, min_length=1)
 
 
@@ -80,23 +81,23 @@ Limit = Annotated[float, BeforeValidator(parse_share)]
 
 
 class Alerts(BaseModel):
-    """The section ``alerts:`` of a pipeline file. A limit of None disables its alert."""
+    """The section ``alerts:`` of a pipeline file. A limit that is None disables the alert of this kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     notifiers: tuple[NotifierSettings, ...] = Field(min_length=1)
     late_after_hours: float | None = Field(6, ge=0, le=240, strict=True)
-    """Alert ``late``: the hours after the time when a day has settled by which the day must be in AEP."""
+    """Alert ``late``: how many hours after a day has settled it must be in AEP."""
     max_quarantined: Limit | None = 0.001
     """Alert ``quarantine``: the largest allowed share of a day's events in quarantine."""
     volume_factor: float | None = Field(2, gt=1, le=1000, strict=True)
-    """Alert ``volume``: the factor by which a day may have more or fewer events than usual."""
+    """Alert ``volume``: by which factor a day may have more or fewer events than usual on this day of the week."""
     new_properties: bool = True
-    """Alert ``properties``: whether new properties, and new types of properties, are reported."""
+    """Alert ``properties``: whether new properties, and columns with values of a new wrong type, are reported."""
     max_late: Limit | None = 0.01
     """Alert ``refresh``: the largest allowed number of late rows, as a share of the day's active rows."""
     max_vanished: Limit | None = 0.001
-    """Alert ``refresh``: the largest allowed number of active rows that Mixpanel no longer returns, as such a share."""
+    """Alert ``refresh``: like ``max_late``, for active rows that Mixpanel no longer returns."""
     credentials: dict[str, date] = {}
     """The last valid day of each credential, by a name that the alert shows."""
     credentials_days: int = Field(30, ge=1, le=365, strict=True)

@@ -1,4 +1,4 @@
-"""Checks that the pipeline files next to the DAG files are those that Airflow reads."""
+"""Checks that Airflow reads the pipeline files that were delivered together with the DAG files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from include.errors import ConfigError
 
 
 def require_bundled_pipelines(dag_file: str) -> None:
-    """Raise an error if pipeline files next to the DAG files differ from those in the folder that Airflow reads.
+    """Check that each pipeline file that was delivered with the DAG files equals the one that Airflow reads.
 
-    A Git bundle can deliver new DAG files and pipeline files while ``include`` is imported from the image: without this
-    check, a new or changed pipeline file would have no effect. Nothing is compared if ``MIXPANEL_AEP_PIPELINES`` names
-    the folder, or if the DAG files have no pipeline files next to them.
+    Airflow can get DAG files and pipeline files from a Git bundle, but import ``include``, and so its folder of
+    pipeline files, from the image. A pipeline file that is new or changed in the bundle would then have no effect.
+    Nothing is compared if ``MIXPANEL_AEP_PIPELINES`` names the folder, or if no pipeline files were delivered with the
+    DAG files.
 
     Args:
-        dag_file: the path of a DAG file; the pipeline files next to it are in ``../include/pipelines``.
+        dag_file: the path of a DAG file; the pipeline files delivered with it are in ``../include/pipelines``.
 
     Raises:
         ConfigError: a file differs or is missing; the message names the files and the folder that Airflow reads.

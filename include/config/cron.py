@@ -1,4 +1,4 @@
-"""Validates cron expressions in pipeline files. With an invalid one, Airflow would not load any DAG of the DAG file."""
+"""Validates the cron expressions in pipeline files, because Airflow does not load a DAG file with an invalid one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def normalize_cron(text: str) -> str:
-    """Validate a cron expression of five fields, and return it with one space between the fields.
+    """Return a valid cron expression of five fields with one space between the fields.
 
     Raises:
         ValueError: a field is invalid, or the expression has only dates that do not exist, such as 30 February.
@@ -38,7 +38,10 @@ def normalize_cron(text: str) -> str:
 
 
 def _selected_numbers(field: str, low: int, high: int, names: tuple[str, ...]) -> set[int]:
-    """Return all numbers that a valid field selects, such as 0, 15, 30 and 45 for ``*/15`` in the field of minutes."""
+    """Return all numbers that a valid field selects, such as 0, 15, 30 and 45 for ``*/15`` in the field of minutes.
+
+    ``low``, ``high``: the smallest and the largest number of the field. ``names``: names for its numbers, if any.
+    """
     found: set[int] = set()
     for part in field.lower().split(","):
         match = _PART.fullmatch(part)
@@ -66,7 +69,10 @@ def _is_valid_part(part: str, low: int, high: int, names: tuple[str, ...]) -> bo
 
 
 def _parse_number(text: str, low: int, names: tuple[str, ...]) -> int | None:
-    """Return the number that digits or a name such as ``jan`` mean, or None. ``low``: the number of the first name."""
+    """Return the number that digits, or one of ``names`` such as ``jan``, mean; None if ``text`` is neither.
+
+    ``low``: the number of the first name.
+    """
     if text in names:
         return names.index(text) + low
     return int(text) if text.isdecimal() else None

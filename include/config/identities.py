@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 STANDARD_CODES = frozenset({"Email_LC_SHA256", "Phone_E.164", "Phone_SHA256", "Phone_SHA256_E.164"})
 """Adobe's standard namespaces whose codes contain more than letters and digits."""
 MAX_IDENTITIES = 20
-"""The most identities that AEP accepts in one XDM record (EP:identity-service/guardrails.md, static limits)."""
+"""The maximum number of identities in one XDM record (EP:identity-service/guardrails.md, static limits)."""
 
 
 def _require_namespace_code(value: str) -> str:
@@ -20,17 +20,19 @@ def _require_namespace_code(value: str) -> str:
 
 
 class IdentitySource(BaseModel):
-    """One identity of an event. ``value`` and ``authenticated_state`` may be expressions of the mapping language.
+    """An entry of ``identities:``: how one identity of each event is found, and its namespace in AEP.
 
-    ``namespace``: the code of AEP's identity namespace.
+    In the pipeline file, an entry that is only a text is the namespace.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     namespace: Annotated[str, AfterValidator(_require_namespace_code)]
+    """The code of the identity namespace in AEP."""
     value: str | None = None
-    """None: the value is that of the Mixpanel property with the identity's name."""
+    """An expression of the mapping language for the id; None: the Mixpanel property with the name of the entry."""
     authenticated_state: str = "ambiguous"
+    """XDM's ``authenticatedState`` of the identity, as a value or as an expression of the mapping language."""
 
 
 def _as_source(value: object) -> object:
@@ -41,17 +43,23 @@ Identities = Annotated[
     dict[str, Annotated[IdentitySource, BeforeValidator(_as_source)]],
     Field(min_length=1, max_length=MAX_IDENTITIES),
 ]
-"""Identities by Mixpanel property, or by any name if ``value`` is set. The first one that an event has is primary."""
+"""The section ``identities:``, by Mixpanel property, or by any name if ``value`` is set.
+
+The first of them that an event has is its primary identity.
+"""
 
 
 class IdentityPlaceholders(BaseModel):
-    """Values that stand for a missing id, such as ``unknown``, and are not sent as identities."""
+    """The section ``identity_placeholders:``, for ids that mean a missing id, such as ``unknown``.
+
+    They are not sent to AEP as identities, because they would link the events of different people.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     defaults: bool = True
     """Whether the list of this project is used (docs/mapping.md)."""
     values: tuple[str, ...] = ()
-    """Additional placeholders, case-insensitive."""
+    """Further placeholders, in addition to the list of this project, in upper or lower case."""
     allow: tuple[str, ...] = ()
     """Values that are sent as identities although they are in the list of this project."""

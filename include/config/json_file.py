@@ -1,4 +1,4 @@
-"""Reads the JSON files next to the pipeline files: mapping sets and field groups."""
+"""Reads JSON files that pipeline files name: mapping sets and field groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads pipeline files, and reports each error with the file, the line and the most similar valid key."""
+"""Reads and validates pipeline files; an error names the file, the line and, for an unknown key, the nearest one."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MESSAGES = {
     "too_short": "write at least one entry",
     "string_too_short": "write a text that is not empty",
 }
-"""Messages in terms of YAML for pydantic's errors, whose own messages use terms of Python."""
+"""Messages for types of pydantic's errors, in terms of YAML; pydantic's own messages are in terms of Python."""
 
 
 class _Loader(yaml.SafeLoader):
-    """A YAML loader that leaves dates as text: PyYAML's error for an invalid date has no line number."""
+    """A YAML loader that reads dates as text; pydantic parses them, because PyYAML's errors for dates have no line."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,12 +40,12 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def pipelines_folder() -> Path:
-    """Return the folder of the pipeline files: ``MIXPANEL_AEP_PIPELINES`` names it; default: ``include/pipelines``."""
+    """Return the folder of the pipeline files: that of ``MIXPANEL_AEP_PIPELINES``, by default ``include/pipelines``."""
     return Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
 
 
 def pipeline_names(folder: Path | None = None) -> list[str]:
-    """Return the names of all pipeline files in a folder without ``.yaml``, sorted; the files may be invalid.
+    """Return the names of all pipelines that have a file in a folder, sorted; the files may be invalid.
 
     ``folder``: by default ``pipelines_folder()``.
     """
@@ -53,10 +53,10 @@ def pipeline_names(folder: Path | None = None) -> list[str]:
 
 
 def known_pipeline_names(pipeline: Pipeline) -> frozenset[str]:
-    """Return the names of all pipeline files in the pipeline's own folder and in ``pipelines_folder()``.
+    """Return the names of all pipelines that have a file in the folder of ``pipeline`` or in ``pipelines_folder()``.
 
-    Both folders count, because the pipeline's file may be a copy of a file that Airflow runs from the other folder. The
-    pipeline's own name is included.
+    Both folders count, because the file of ``pipeline`` may be a copy of one that Airflow reads from the other folder.
+    The name of ``pipeline`` is included.
     """
     in_its_folder = pipeline_names(pipeline.folder) if pipeline.folder is not None else []
     return frozenset({*in_its_folder, *pipeline_names()})
@@ -77,7 +77,9 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
 def load_readable_pipelines(
     folder: Path | None = None, except_name: str | None = None
 ) -> tuple[list[Pipeline], list[ConfigError]]:
-    """Return the pipelines of all valid files of a folder, sorted by name, and the errors of the other files.
+    """Return the pipelines of all valid files of a folder, sorted by name, and an error for each other file.
+
+    A pipeline that conflicts with one before it is reported as an error as well.
 
     Args:
         folder: by default ``pipelines_folder()``.
@@ -145,7 +147,10 @@ def load_pipeline(path: Path) -> Pipeline:
 def _read_yaml(path: Path) -> tuple[dict[str, object], _Lines]:
     """Return the content of a YAML file, and the line number of each key and list entry.
 
-    The lines are by path, such as ``("airflow", "tasks")``.
+    The keys of the line numbers are paths, such as ``("airflow", "tasks")``.
+
+    Raises:
+        ConfigError: the file is not YAML, or contains an alias, a duplicate key, the key ``name``, or no keys.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -176,7 +181,7 @@ def _read_yaml(path: Path) -> tuple[dict[str, object], _Lines]:
 
 
 def _collect_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], lines: _Lines) -> None:
-    """Add the line number of each key and list entry below ``node``, whose path is ``at``, to ``lines``.
+    """Write the line number of each key and list entry of ``node``, which has the path ``at``, into ``lines``.
 
     Raises:
         ConfigError: a key is duplicate.
@@ -197,7 +202,7 @@ def _collect_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...]
 
 
 def _causes(faults: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return the errors without those of lists that pydantic reports as too short only because entries are invalid."""
+    """Return the errors without those of pydantic that a list is too short, if one of its entries is invalid."""
     places = [tuple(fault["loc"]) for fault in faults]
     return [
         fault
@@ -207,7 +212,7 @@ def _causes(faults: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _error_text(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
-    """Return the message for one error of pydantic, with the file's name and the line."""
+    """Return the sentence for one error of pydantic, with the file name, the line and the key."""
     at = tuple(fault["loc"])
     line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), 1)
     where, key = f"{path.name}:{line}", ".".join(map(str, at))
@@ -223,7 +228,7 @@ def _error_text(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
 
 
 def _known_keys(at: tuple[str | int, ...]) -> list[str]:
-    """Return the valid keys of the section at the path ``at`` of a pipeline file; empty if that is not a section."""
+    """Return the valid keys of the section with the path ``at`` in a pipeline file; empty if it is not a section."""
     model: type[BaseModel] = Pipeline
     parts = iter(at)
     for part in parts:

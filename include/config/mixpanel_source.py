@@ -13,7 +13,7 @@ ConnectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
 
 
 def iana_name(name: object) -> str:
-    """Return the IANA name of a time zone. ``name``: its IANA or Windows name, such as "Pacific Standard Time".
+    """Return the IANA name of a time zone, from its IANA name or its Windows name such as "Pacific Standard Time".
 
     Raises:
         ValueError: the zone is unknown; the message names the most similar one.
@@ -35,7 +35,7 @@ def iana_name(name: object) -> str:
 
 @cache
 def _known_zones() -> frozenset[str]:
-    """Return the IANA names of all time zones, cached: listing them takes longer than reading a pipeline file."""
+    """Return the IANA names of all time zones; cached, because it takes longer than reading a pipeline file."""
     return frozenset(available_timezones())
 
 
@@ -48,7 +48,7 @@ class MixpanelSource(BaseModel):
     timezone: Annotated[str, BeforeValidator(iana_name)]
     """The IANA name of the project's time zone."""
     time_is: Literal["utc", "project_local"]
-    """How the property ``time`` of an event is to be read: as UTC, or as local time in ``timezone``."""
+    """Whether the property ``time`` of an event is in UTC, or is the wall-clock time of ``timezone``."""
     events: tuple[str, ...] = ()
     """The names of the events to export; empty: all events."""
     where: str | None = None
@@ -65,5 +65,5 @@ class MixpanelSource(BaseModel):
 
     @property
     def day_zone(self) -> ZoneInfo:
-        """The time zone in which Mixpanel divides the project's events into days: UTC for projects since 2023."""
+        """The time zone in which Mixpanel counts the project's days: ``timezone``, or UTC if ``time_is`` is ``utc``."""
         return self.zone if self.time_is == "project_local" else ZoneInfo("UTC")

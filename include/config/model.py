@@ -31,7 +31,7 @@ class _Section(BaseModel):
 
 
 def _validate_percentage(value: object) -> float:
-    """Return a percentage from 0 to 100, the unit of AEP's error threshold, as a float."""
+    """Return ``value`` as a float; raise an error if it is not a number from 0 to 100."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         raise ValueError(
             "AEP's error threshold is a percentage from 0 to 100; write it without a percent sign"
@@ -40,7 +40,10 @@ def _validate_percentage(value: object) -> float:
 
 
 def _file_name(value: str, folder: str, *endings: str) -> str:
-    """Return ``value`` if it is a plain file name with one of ``endings``; ``folder`` is for the error's text."""
+    """Return ``value``; raise an error if it is not a file name, without a folder, that ends with one of ``endings``.
+
+    ``folder``: the folder of such files, for the error message.
+    """
     if not re.fullmatch(rf"[A-Za-z0-9_.-]+\.({'|'.join(endings)})", value):
         kinds = " or ".join(f".{ending}" for ending in endings)
         raise ValueError(f"write the name of a {kinds} file in include/pipelines/{folder}")
@@ -57,7 +60,7 @@ Title = Annotated[str, Field(min_length=1), AfterValidator(_require_printable)]
 
 
 class AepTarget(_Section):
-    """The section ``aep:`` of a pipeline file: the dataset, and how setup creates it if it is missing."""
+    """The section ``aep:`` of a pipeline file: the dataset to load, and how setup creates it and its schema."""
 
     conn_id: ConnectionId = "aep_default"
     dataset: Title
@@ -69,16 +72,19 @@ class AepTarget(_Section):
     field_group: str | None = None
     """The name of the file in ``include/pipelines/field_groups`` with the pipeline's own field group."""
     profile: bool | None = None
-    """True: setup enables schema and dataset for Profile, irreversibly. False: setup refuses an enabled dataset."""
+    """True: setup enables schema and dataset for Profile, irreversibly. False: an enabled dataset is an error.
+
+    None: the dataset stays as it is; if it is enabled, events are checked against Profile's requirements.
+    """
     primary_identity: str | None = None
     """The entry of ``identities`` whose field setup marks as the schema's primary identity, irreversibly."""
     formerly: str | None = None
-    """The former name of this pipeline: setup assigns the dataset to this pipeline although its tag has that name."""
+    """The former name of a renamed pipeline: setup then replaces this name in the dataset's ownership tag."""
     new_namespaces: tuple[str, ...] = ()
     """Codes of namespaces that setup creates although AEP already has a namespace with a similar code."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
     error_threshold_percent: Annotated[float, BeforeValidator(_validate_percentage)] = 0
-    """AEP's partial ingestion: the percentage of a batch's rows that AEP may refuse and still ingest the others."""
+    """AEP's partial ingestion: up to this percentage of refused rows, AEP ingests the other rows of a batch."""
 
     @field_validator("field_group")
     @classmethod
@@ -99,7 +105,10 @@ Rule = Literal[
 
 
 class Quality(_Section):
-    """The section ``quality:`` of a pipeline file: when a day fails validation, and the rules (docs/quality.md)."""
+    """The section ``quality:`` of a pipeline file: which rules refuse events, and when a whole day is refused.
+
+    docs/quality.md describes the rules.
+    """
 
     max_quarantined: Annotated[float, BeforeValidator(parse_share)] = 0.005
     """The largest share of a day's events that may be in quarantine."""
@@ -108,9 +117,9 @@ class Quality(_Section):
     allow_empty: bool = True
     """Whether a day without valid events passes validation."""
     history_days: int = Field(default=28, ge=0, le=90, strict=True)
-    """How many previous days define the usual share of each event name."""
+    """From how many previous days the usual share of each event name is computed, for the rule ``event_share``."""
     severity: dict[Rule, Literal["critical", "warning"]] = {}
-    """Whether a rule refuses events, or only reports them. Rules that are not listed have their default severity."""
+    """Whether a rule refuses events (``critical``) or only reports them; by default as in docs/quality.md."""
     show_values: bool = False
     """Whether quarantine reasons and reports show the values that were refused; these may be personal data."""
 
@@ -119,7 +128,7 @@ class Verify(_Section):
     """The section ``verify:`` of a pipeline file: when and how AEP's data lake is compared with the ledgers."""
 
     schedule: Annotated[str, AfterValidator(normalize_cron)] | None = "0 12 * * 0"
-    """A cron expression in the project's time zone. None: the DAG is triggered only manually."""
+    """A cron expression in the project's time zone for the verify DAG. None: it only runs when a user triggers it."""
     budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600, strict=True)
     """The time limit for all queries of one run together."""
     reader: Literal["query_service", "data_access"] = "query_service"
@@ -130,23 +139,23 @@ Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
 
 
 class Retention(_Section):
-    """The section ``retention:`` of a pipeline file: for how many days files stay in the lake. None: forever.
+    """The section ``retention:`` of a pipeline file: for how many days files stay in the lake; None: for ever.
 
-    The days count from when a file was written. Ledgers, ids, manifests and schemas always stay.
+    The days are counted from when a file was written. Ledgers, ids, manifests and schemas are never removed.
     """
 
     raw_days: Days | None = None
-    """How many days exports stay; the export of a day that is not loaded yet stays regardless."""
+    """For how many days exports stay. The export of a day that is not loaded yet is not removed."""
     quarantine_days: Days | None = None
-    """How many days files with quarantined events stay."""
+    """For how many days files with quarantined events stay."""
     report_days: Days | None = None
-    """How many days quality reports stay."""
+    """For how many days quality reports stay."""
     superseded_days: Days | None = 7
-    """How many days outputs of steps stay after the day was loaded, or after a newer output was written."""
+    """For how many days the outputs of steps stay after the day was loaded, or after a newer output was written."""
 
 
 class Pipeline(_Section):
-    """A validated pipeline file: one Mixpanel project, loaded into one AEP dataset."""
+    """A validated pipeline file, which defines how one Mixpanel project is loaded into one AEP dataset."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
     """The name of the file without ``.yaml``."""
@@ -155,7 +164,7 @@ class Pipeline(_Section):
     mapping: str
     """The name of the file in ``include/pipelines/mappings`` with the mapping set."""
     unmapped: Literal["keep", "drop", "fail"] = "keep"
-    """What happens to properties that no mapping reads: kept as JSON text, dropped, or the day fails."""
+    """What happens to properties that no mapping reads: they are stored as JSON text or dropped, or the day fails."""
     identities: Identities
     identity_placeholders: IdentityPlaceholders = IdentityPlaceholders()
     quality: Quality = Quality()
@@ -166,19 +175,19 @@ class Pipeline(_Section):
     late_days: int = Field(5, ge=0, le=60, strict=True)
     """How many recent days the reconcile DAG exports again, to find late events."""
     settle_hours: float = Field(6, ge=0, le=240, strict=True)
-    """How many hours after its end a day has settled, so that it is exported."""
+    """How many hours after its end a day has settled. It is then exported, because Mixpanel has most late events."""
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60, strict=True)
-    """How many hours after it has settled a day may be missing in AEP before the audit fails."""
+    """For how many hours after a day has settled it may be missing in AEP before the audit fails."""
     catch_up_days: int = Field(0, ge=0, le=60, strict=True)
-    """How many missing days a reconcile run loads."""
+    """How many missing days a reconcile run loads at most."""
     shard_events: int | None = Field(None, ge=1000, strict=True)
-    """A day with more rows is validated by several tasks, each for a shard of about this size. None: by one task."""
+    """The size of a shard in rows: a larger day is validated by one task for each shard. None: by a single task."""
     start_date: date
     """The first day that is loaded."""
     end_date: date | None = None
     """The last day that is loaded; None: no end."""
     lake: str | None = None
-    """The lake's address; None: the Airflow variable ``mixpanel_aep_lake``, or the default lake."""
+    """The address of the lake; None: that of the Airflow variable ``mixpanel_aep_lake``, or else the default lake."""
     _folder: Path | None = PrivateAttr(default=None)
 
     @property
@@ -187,29 +196,29 @@ class Pipeline(_Section):
         return self._folder
 
     def with_folder(self, folder: Path) -> Self:
-        """Return a copy of the pipeline that has ``folder`` as the folder of its file."""
+        """Return a copy of this pipeline whose file is in ``folder``."""
         copy = self.model_copy()
         copy._folder = folder
         return copy
 
     @property
     def has_retention(self) -> bool:
-        """Whether the pipeline file has the section ``retention``. If so, a file that cannot be removed is an error."""
+        """Whether the pipeline file has the section ``retention``; if so, a file that cannot be removed is an error."""
         return "retention" in self.model_fields_set
 
     @property
     def namespaces(self) -> dict[str, str]:
-        """The namespace code of each identity, by the identity's name in the pipeline file."""
+        """The code of the namespace of each entry of ``identities``, by the entry's name."""
         return {name: source.namespace for name, source in self.identities.items()}
 
     @property
     def identity_properties(self) -> tuple[str, ...]:
-        """The Mixpanel properties whose values are identities as they are, without an expression."""
+        """The entries of ``identities`` whose value is that of the Mixpanel property, not that of an expression."""
         return tuple(name for name, source in self.identities.items() if source.value is None)
 
     @property
     def dag_id(self) -> str:
-        """The id of the DAG that loads the pipeline's days."""
+        """The id of the daily DAG, which loads the pipeline's days."""
         return f"mixpanel_to_aep_{self.name.replace('-', '_')}"
 
     @property
@@ -219,12 +228,12 @@ class Pipeline(_Section):
 
     @property
     def day_dag_id(self) -> str:
-        """The id of the DAG with whose trigger form a user starts the load of one day."""
+        """The id of the DAG whose form in Airflow starts the load of a single day."""
         return f"mixpanel_aep_day_{self.name.replace('-', '_')}"
 
     @property
     def verify_dag_id(self) -> str:
-        """The id of the DAG that compares AEP's data lake with the pipeline's ledgers."""
+        """The id of the verify DAG, which compares AEP's data lake with the pipeline's ledgers."""
         return f"mixpanel_aep_verify_{self.name.replace('-', '_')}"
 
     @model_validator(mode="after")

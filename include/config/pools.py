@@ -1,4 +1,4 @@
-"""The Airflow pools that the DAGs need; ``airflow_pools.yaml`` contains the same."""
+"""The Airflow pools that the DAGs need; ``airflow_pools.yaml`` defines the same pools."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pool:
-    """An Airflow pool: ``slots`` is how many of its tasks may run at the same time."""
+    """An Airflow pool; ``slots`` is the number of its tasks that may run at the same time."""
 
     name: str
     slots: int

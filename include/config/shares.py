@@ -1,4 +1,4 @@
-"""Parses proportions in pipeline files, which users write as ``"0.5%"`` or ``0.005``."""
+"""Parses shares in pipeline files, such as ``max_quarantined``, which are written as ``"0.5%"`` or ``0.005``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from decimal import Decimal
 
 
 def parse_share(value: object) -> float:
-    """Convert a text such as ``"0.5%"`` or a number such as ``0.005`` to a number between 0 and 1.
+    """Return a text such as ``"0.5%"``, or a number such as ``0.005``, as a number from 0 to 1.
 
     Raises:
-        ValueError: the value is neither, or is not between 0 and 1.
+        ValueError: the value is neither, or is outside this range.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
     # Decimal is exact: with floats, "0.7%" would not equal 7 of 1000.

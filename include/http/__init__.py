@@ -1,1 +1,1 @@
-"""HTTP access shared by all service clients: sending, retrying, refusing redirects, and reporting errors."""
+"""The HTTP client on which the clients of all services are based: retries, errors, timeouts, and checked addresses."""

@@ -1,7 +1,7 @@
-"""Classify IP addresses as public, private or never used by a service, by the IANA special-purpose registries.
+"""Classifies IP addresses by whether a service may have them, according to IANA's registries of special addresses.
 
-The ranges are listed here because Python's ``is_global`` and ``is_private`` differ between its versions and ignore
-addresses that embed another address.
+The ranges are listed here because ``is_global`` and ``is_private`` of Python give different results in different
+versions, and do not consider that an IPv6 address may contain an IPv4 address.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 
 
 class AddressScope(Enum):
-    """The network to which an address belongs."""
+    """Whether an IP address may be that of a service; the members are ordered from permitted to forbidden."""
 
     PUBLIC = "public"
     """A public internet address."""
     INSIDE = "inside"
-    """A private address of the network of this deployment, such as the address of a company's gateway."""
+    """An address for private networks, such as that of a company's gateway; permitted if the deployment allows it."""
     NEVER = "never"
-    """A loopback, link-local, multicast, reserved or unassigned address, or a cloud's metadata service."""
+    """A loopback, link-local, multicast, reserved or unassigned address, or that of a cloud's metadata service."""
 
 
 _INSIDE = [
@@ -29,7 +29,7 @@ _INSIDE = [
         "198.18.0.0/15",  # benchmarks, RFC 2544; used inside some networks
         "fc00::/7",  # unique local, RFC 4193
         "fec0::/10",  # site-local, RFC 3879
-        "64:ff9b:1::/48",  # NAT64 of this network alone, RFC 8215
+        "64:ff9b:1::/48",  # NAT64 within one network, RFC 8215
     )
 ]  # fmt: skip
 _NEVER = [
@@ -45,7 +45,7 @@ _NEVER = [
         "240.0.0.0/4",  # reserved, RFC 1112, and broadcast
         "2001::/23",  # IETF protocol assignments, RFC 2928: Teredo, benchmarks, ORCHID
         "2001:db8::/32", "3fff::/20",  # documentation, RFC 3849 and RFC 9637
-        "2002::/16",  # 6to4, RFC 3056: holds an IPv4 address
+        "2002::/16",  # 6to4, RFC 3056: contains an IPv4 address
         # Metadata services of clouds that are not link-local: Azure, Alibaba, AWS, Google.
         "168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128",
     )
@@ -59,10 +59,10 @@ _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214, section 6.1: the upper half of t
 
 
 def address_scope(address: IPv4Address | IPv6Address) -> AddressScope:
-    """Return the scope of ``address``.
+    """Return whether ``address`` may be that of a service.
 
-    A NAT64 or IPv4-mapped IPv6 address has the scope of the IPv4 address that it embeds. A local NAT64 or ISATAP
-    address has the more restricted of its own scope and that of the embedded address.
+    For a NAT64 or IPv4-mapped IPv6 address, the IPv4 address in it decides. For a local NAT64 or ISATAP address, the
+    more restricted scope of the two addresses applies.
     """
     if isinstance(address, IPv4Address):
         return _listed(address) or AddressScope.PUBLIC
@@ -77,7 +77,7 @@ def address_scope(address: IPv4Address | IPv6Address) -> AddressScope:
 
 
 def _listed(address: IPv4Address | IPv6Address) -> AddressScope | None:
-    """Return the scope of an address in the tables ``_NEVER`` and ``_INSIDE``; None if neither contains it."""
+    """Return the scope of an address by the tables ``_NEVER`` and ``_INSIDE``; None if it is in neither of them."""
 
     def among(networks: list[IPv4Network | IPv6Network]) -> bool:
         return any(address in network for network in networks)

@@ -1,4 +1,4 @@
-"""Compute the waiting times between the attempts of an HTTP request, and parse the Retry-After header."""
+"""Computes how long to wait before an HTTP request is retried, and parses the Retry-After header."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from email.utils import parsedate_to_datetime
 
 from tenacity import RetryCallState, wait_exponential, wait_random
 
-SHORTEST_SECONDS = 1.0  # a Retry-After of 0 must not become a busy loop
+SHORTEST_SECONDS = 1.0  # a Retry-After of 0 must not cause a busy loop
 _LONGEST_RETRY_AFTER = 64  # characters; an HTTP date has 29
-LONGEST_DEFERRAL_SECONDS = 3600.0  # the longest window that Mixpanel counts in is an hour
+LONGEST_DEFERRAL_SECONDS = 3600.0  # Mixpanel's longest rate limit is for an hour
 
 # "Backoff from 2 s doubling to 60 s plus 1-5 s jitter": docs.mixpanel.com/reference/import-events
 BACK_OFF = wait_exponential(multiplier=2, max=60) + wait_random(1, 5)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Return the delay that a Retry-After header requests, in seconds from ``now``; None when absent or invalid.
+    """Return the delay that a Retry-After header requests, in seconds from ``now``; None if it is missing or invalid.
 
-    Both forms of RFC 9110 section 10.2.3 are accepted: seconds, and an HTTP date (a past date means 0).
+    It may contain a number of seconds or an HTTP date (RFC 9110 section 10.2.3); for a date in the past, the delay is
+    0.
     """
     text = (header or "").strip()
     if len(text) > _LONGEST_RETRY_AFTER:
@@ -37,16 +38,16 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def deferral_seconds(requested: float | None) -> float:
-    """Return for how many seconds to defer a task: ``requested``, limited to 1 s to 1 h; 60 s for None and NaN."""
+    """Return for how many seconds a task is deferred: ``requested``, but from 1 s to 1 h; 60 s for None and NaN."""
     if requested is None or math.isnan(requested):
         return 60.0
     return min(max(requested, SHORTEST_SECONDS), LONGEST_DEFERRAL_SECONDS)
 
 
 def next_wait(state: RetryCallState, requested: float | None) -> float:
-    """Return the seconds to wait before the next attempt.
+    """Return for how many seconds to wait before the next attempt of a request.
 
-    ``requested``: the seconds of a Retry-After header, used if at least 1 s, else 1 s. None: an exponentially growing
-    time with jitter.
+    ``requested``: the delay of a Retry-After header in seconds, of which at least 1 s is used. None: an exponentially
+    growing time with jitter.
     """
     return BACK_OFF(state) if requested is None else max(requested, SHORTEST_SECONDS)

@@ -1,4 +1,4 @@
-"""The HTTP client of one service: timeouts, retries by the service's error rules, tokens, errors without secrets."""
+"""The HTTP client of one service, which retries failed requests and raises this project's errors without secrets."""
 
 from __future__ import annotations
 
@@ -30,20 +30,24 @@ _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 @dataclass(frozen=True)
 class _Failure:
-    """The error of a failed attempt, and whether to retry.
+    """The error of a failed attempt, and whether to retry the request.
 
-    ``again``: the request may be retried. ``wait_seconds``: the delay that the service requested; None without a
-    request. ``renewed``: the client discarded the access token, so the retry follows immediately.
+    Attributes:
+        error: the error to raise if the request is not retried.
+        again: whether the request may be retried.
+        wait_seconds: the delay that the service requested; None if it did not.
+        token_discarded: whether the access token was discarded, so that the request is retried at once with a new
+            token.
     """
 
     error: PipelineError
     again: bool
     wait_seconds: float | None = None
-    renewed: bool = False
+    token_discarded: bool = False
 
 
 class HttpClient:
-    """Sends requests to one service, and retries them by its error rules and the retry policy. Not thread-safe."""
+    """Sends requests to one service, and retries them as its error rules and the retry policy say. Not thread-safe."""
 
     def __init__(
         self, service: Service, clock: Clock = SYSTEM_CLOCK, retry_policy: RetryPolicy | None = None
@@ -51,14 +55,15 @@ class HttpClient:
         self._service = service
         self._clock = clock
         self._retry_policy = retry_policy or RetryPolicy()
-        self._limit = TimeLimit(clock, self._retry_policy.whole_seconds)
+        self._limit = TimeLimit(clock, self._retry_policy.body_seconds)
         self._session = new_session()
 
     def send(self, request: HttpRequest) -> Response:
-        """Send a request and return the complete response, read into memory.
+        """Send a request and return the response, after its body has been read into memory.
 
         Raises:
-            PipelineError: as the service's error rules define; ServiceUnavailable if the service cannot be reached.
+            PipelineError: the error of the service's first error rule that matches the response.
+            ServiceUnavailable: the service cannot be reached.
         """
         return self.fetch(request, lambda response: response)
 
@@ -68,17 +73,17 @@ class HttpClient:
         An idempotent request is also retried if ``read`` raises ServiceUnavailable.
 
         Raises:
-            PipelineError: as ``send``, and any error of ``read``.
+            PipelineError: an error of ``send``, or any other error of ``read``.
         """
         return self._run(request, lambda response: read(Response.read(response, self._limit)))
 
     def stream(self, request: HttpRequest) -> StreamedResponse:
-        """Send a request and return the response as a stream, once its first bytes have arrived.
+        """Send a request and return the response when its first bytes have arrived; the caller reads the rest.
 
-        A failure while the rest is read is not retried.
+        The request is not retried if the connection breaks while the rest is read.
 
         Raises:
-            PipelineError: as ``send``.
+            PipelineError: an error of ``send``.
         """
         return self._run(request, StreamedResponse.begin)
 
@@ -87,17 +92,17 @@ class HttpClient:
         self._session.close()
 
     def _run(self, request: HttpRequest, take: Callable[[requests.Response], T]) -> T:
-        """Return ``take(response)`` of the first successful attempt, or raise the error of the last attempt."""
-        renewed = False
+        """Attempt the request until one succeeds, and return ``take(response)``; or raise the last attempt's error."""
+        token_discarded = False
 
         def attempt() -> T | _Failure:
-            nonlocal renewed
-            result = self._attempt(request, take, may_renew=not renewed)
-            renewed = renewed or (isinstance(result, _Failure) and result.renewed)
+            nonlocal token_discarded
+            result = self._attempt(request, take, may_discard_token=not token_discarded)
+            token_discarded = token_discarded or (isinstance(result, _Failure) and result.token_discarded)
             return result
 
-        # Failures are results, not exceptions: an error that is raised here must not have a requests exception in its
-        # context, because the text of a requests exception contains the URL.
+        # An attempt returns its failure instead of raising it: an error that is raised here must not have an exception
+        # of requests in its context, because the text of such an exception contains the URL.
         outcome: T | _Failure = Retrying(
             retry=retry_if_result(lambda result: isinstance(result, _Failure) and result.again),
             stop=stop_after_attempt(self._retry_policy.attempts),
@@ -111,7 +116,7 @@ class HttpClient:
         return outcome
 
     def _attempt(
-        self, request: HttpRequest, take: Callable[[requests.Response], T], *, may_renew: bool
+        self, request: HttpRequest, take: Callable[[requests.Response], T], *, may_discard_token: bool
     ) -> T | _Failure:
         if request.before:
             request.before()
@@ -126,7 +131,7 @@ class HttpClient:
             return _Failure(
                 self._unreachable_error(request, fault), request.idempotent or _was_never_sent(fault)
             )
-        return self._failure_of_response(request, response, may_renew=may_renew)
+        return self._failure_of_response(request, response, may_discard_token=may_discard_token)
 
     def _request(self, request: HttpRequest, headers: Mapping[str, str]) -> requests.Response:
         with _body(request) as body:
@@ -145,9 +150,10 @@ class HttpClient:
             )
 
     def _unreachable_error(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
-        """Return the error for a network fault.
+        """Return the error for a request that received no response.
 
-        The message contains only the class of the fault and the host, because the fault's text contains the whole URL.
+        The message contains the class of the exception and the host, but not the exception's text, which contains the
+        URL.
         """
         fault_name = type(fault).__name__
         host = urlsplit(request.url).netloc
@@ -157,11 +163,11 @@ class HttpClient:
         )
 
     def _failure_of_response(
-        self, request: HttpRequest, response: requests.Response, *, may_renew: bool
+        self, request: HttpRequest, response: requests.Response, *, may_discard_token: bool
     ) -> _Failure:
-        """Return the failure for an error response, by the first matching error rule of the service.
+        """Return the failure for an error response, by the first error rule of the service that matches it.
 
-        ``may_renew``: the access token has not been replaced for this request yet, so a rejected one may be discarded.
+        ``may_discard_token``: whether a rejected access token may be discarded, which is done once for each request.
         """
         body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
@@ -178,9 +184,9 @@ class HttpClient:
         error = rule.make(
             {name: scrub(text, secrets) for name, text in facts.items()}, deferral_seconds(requested)
         )
-        if rule.action is RetryAction.REFRESH and self._service.renew and may_renew:
-            self._service.renew()
-            return _Failure(error, again=True, renewed=True)
+        if rule.action is RetryAction.REFRESH and self._service.discard_token and may_discard_token:
+            self._service.discard_token()
+            return _Failure(error, again=True, token_discarded=True)
         if isinstance(error, Throttled) and requested is not None and request.on_retry_after is not None:
             request.on_retry_after(deferral_seconds(requested))
         again = may_retry(rule, idempotent=request.idempotent)
@@ -201,7 +207,7 @@ def _body(request: HttpRequest) -> Iterator[bytes | Body | None]:
 
 
 def _was_never_sent(fault: Exception) -> bool:
-    """Return whether ``fault`` occurred while connecting, so that no byte of the request reached the service."""
+    """Return whether the connection could not be opened, so that the service has not received the request."""
     if isinstance(fault, requests.ConnectTimeout):
         return True
     reason = getattr(fault.args[0] if fault.args else None, "reason", None)
@@ -216,7 +222,7 @@ def _result(state: RetryCallState) -> object:
 def _wait(state: RetryCallState) -> float:
     failure = _result(state)
     assert isinstance(failure, _Failure)
-    return 0.0 if failure.renewed else next_wait(state, failure.wait_seconds)
+    return 0.0 if failure.token_discarded else next_wait(state, failure.wait_seconds)
 
 
 def _log_failure(state: RetryCallState) -> None:

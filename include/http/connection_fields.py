@@ -1,4 +1,4 @@
-"""Validation of Airflow connection fields, shared by the Mixpanel and the Adobe Experience Platform connection."""
+"""Checks of the fields of Airflow connections, which the Mixpanel and the AEP connection have in common."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ CORRECT_IT = (
 
 
 class ConnectionFields(TypedDict):
-    """The fields of an Airflow connection from which a client's settings are read.
+    """The fields of an Airflow connection from which the settings of a client are read.
 
-    ``schema``: the text of the standard field of that name in Airflow's connection form.
+    They have Airflow's names. ``extra`` contains the additional fields of the connection type; ``schema`` is a standard
+    field, which this project's connection forms use for the organization or the project id.
     """
 
     conn_id: str
@@ -31,12 +32,12 @@ class ConnectionFields(TypedDict):
 
 
 def refuse_unknown(conn_id: str, extra: Mapping[str, object], known: Iterable[str]) -> None:
-    """Raise if ``extra`` has a field that is not in ``known``.
+    """Check that all fields in ``extra`` are in ``known``.
 
-    Thus an edited connection cannot switch off TLS, or add a proxy or an address.
+    Users who may edit a connection thereby cannot switch off TLS, or add a proxy or an address.
 
     Raises:
-        ConfigError: naming the unknown field, the nearest known field and all known fields.
+        ConfigError: a field is unknown; the message names it, the most similar known field, and all known fields.
     """
     names = sorted(known)
     for key in extra:
@@ -50,12 +51,12 @@ def refuse_unknown(conn_id: str, extra: Mapping[str, object], known: Iterable[st
 
 
 def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -> None:
-    """Raise unless ``value`` is a string that the regular expression ``pattern`` matches completely.
+    """Check the value of a connection's field with a regular expression, which has to match the whole value.
 
-    ``meaning``: the expected kind of value, for the message, which never contains the value itself.
+    ``meaning``: what the field has to contain, for the message.
 
     Raises:
-        ConfigError: naming the field and the expected kind of value.
+        ConfigError: the value does not match; the message contains ``field`` and ``meaning``, but not the value.
     """
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         problem = "is empty" if value in ("", None) else "has another format"
@@ -63,12 +64,13 @@ def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -
 
 
 def required_field(conn_id: str, name: str, extra: Mapping[str, object], schema: str | None) -> str:
-    """Return the value of field ``name`` of a connection, from ``schema`` or the extra fields; "" if both are empty.
+    """Return the value of a required field of a connection; "" if it is missing.
 
-    Airflow's form hides extra fields until a user opens them, so the required field uses the standard field ``schema``.
+    It is in the standard field ``schema`` or in the extra field ``name``: Airflow's form hides extra fields until a
+    user opens them, so a required field is shown as ``schema``.
 
     Raises:
-        ConfigError: the two places have different values.
+        ConfigError: both fields have a value, and the values differ.
     """
     values = {text for value in (extra.get(name), schema) if (text := str(value or ""))}
     if len(values) > 1:
@@ -80,12 +82,12 @@ def required_field(conn_id: str, name: str, extra: Mapping[str, object], schema:
 
 
 def flag(conn_id: str, name: str, value: object) -> bool:
-    """Return the boolean ``value`` of an extra field; False if it is None or empty.
+    """Return the value of a boolean extra field; False if it is None or empty.
 
-    The texts "true" and "false" are also accepted, because a connection that is given as a URI contains only texts.
+    The texts "true" and "false" are accepted as well, because the values of a connection in URI form are texts.
 
     Raises:
-        ConfigError: the value is not a boolean.
+        ConfigError: the value is neither a boolean nor such a text.
     """
     text = "" if value is None else str(value).lower()
     if text not in ("true", "false", "") or not isinstance(value, bool | str | None):
@@ -94,5 +96,5 @@ def flag(conn_id: str, name: str, value: object) -> bool:
 
 
 def real_host(url: str) -> str:
-    """Return the host name of ``url``, which is a URL of a service that this project uses; "" if it has no host."""
+    """Return the host name in the URL of a service; "" if the URL does not contain a host name."""
     return urlsplit(url).hostname or ""

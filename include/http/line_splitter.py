@@ -1,4 +1,4 @@
-r"""Splits a byte stream, received in pieces of any size, into lines at the byte ``\n`` only."""
+r"""Splits a stream of bytes that is received in pieces into lines, at the byte ``\n`` only."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ LONGEST_LINE_BYTES = (
 
 
 class LineSplitter:
-    """Splits a stream into lines without decoding it.
+    """Splits a stream of bytes into lines, and refuses lines that are too long.
 
-    ``str.splitlines`` and friends also split at U+0085, U+2028 and U+2029, which JSON leaves unescaped inside
-    strings: airbytehq/airbyte#11018.
+    Text functions such as ``str.splitlines`` also split at U+0085, U+2028 and U+2029, which strings in JSON may contain
+    unescaped: airbytehq/airbyte#11018.
     """
 
     def __init__(self, longest_line_bytes: int = LONGEST_LINE_BYTES) -> None:
@@ -22,10 +22,10 @@ class LineSplitter:
         self._open_bytes = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Append ``data`` to the stream and return the lines that it completes, in order, without their newlines.
+        """Append ``data`` to the stream, and return the lines that it completes, without their newlines.
 
         Raises:
-            ExportTooLarge: a line is longer than the limit.
+            ExportTooLarge: a line is longer than ``longest_line_bytes``.
         """
         *complete, tail = data.split(b"\n")
         if complete:
@@ -36,7 +36,7 @@ class LineSplitter:
         return complete
 
     def finish(self) -> bytes:
-        """Return the bytes after the last newline (b"" if the data ends in one), and clear the buffer."""
+        """Return the last line if no newline follows it, else b""; to be called at the end of the stream."""
         return self._take()
 
     def _hold(self, piece: bytes) -> None:

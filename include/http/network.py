@@ -1,4 +1,4 @@
-"""Network settings of the deployment: a proxy, a certificate bundle, and permission for private addresses."""
+"""The network settings of a deployment: a proxy, CA certificates, and the permission for private addresses."""
 
 from __future__ import annotations
 
@@ -19,25 +19,31 @@ _USUAL_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """A proxy for https, a file or folder of CA certificates that replaces the public ones, and a permission.
+    """How this deployment reaches the services on the internet.
 
-    The settings come from the environment of Airflow's processes, under names that only this project uses: not from
-    a connection, which others may edit, and not from variables that are meant for other programs.
+    The settings come from environment variables that only this project uses. They are not in a connection, which more
+    people may edit, and not in variables that are meant for other programs, such as ``HTTPS_PROXY``.
+
+    Attributes:
+        proxy: the URL of the proxy for https, which may contain a user name and a password; None: no proxy.
+        ca_bundle: a file or a folder of CA certificates to trust instead of the public ones; None: the public ones.
+        private_network: whether the host names of services may resolve to private addresses, such as that of a
+            company's gateway.
     """
 
     proxy: str | None = field(default=None, repr=False)
-    """The URL of the proxy, which may contain a user name and a password; None: no proxy."""
     ca_bundle: Path | None = None
     private_network: bool = False
-    """Whether the services' names may resolve to private addresses, such as those of a company's gateway."""
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read ``MIXPANEL_AEP_PROXY``, ``MIXPANEL_AEP_CA_BUNDLE`` and ``MIXPANEL_AEP_PRIVATE_NETWORK``.
 
+        ``environment``: the variables; None: those of the process.
+
         Raises:
-            ConfigError: the proxy is not a URL (the message does not contain it), the certificates do not exist, or the
-                third variable is neither empty nor ``allow``.
+            ConfigError: the proxy is not a URL, the certificates do not exist, or the third variable is neither empty
+                nor ``allow``. The message does not contain the proxy's URL.
         """
         given = os.environ if environment is None else environment
         proxy, bundle = given.get(PROXY_VARIABLE, "").strip(), given.get(CA_VARIABLE, "").strip()
@@ -60,9 +66,10 @@ class NetworkSettings:
 
 
 def network_hint(fault_name: str, environment: Mapping[str, str] | None = None) -> str:
-    """Return the hint of the error for a service that cannot be reached: one or two sentences on what to check.
+    """Return the hint for the error that a service cannot be reached: what the user should check.
 
-    ``fault_name``: the class name of the network exception. ``environment``: ``os.environ`` if None.
+    ``fault_name``: the name of the exception's class, such as ``SSLError``. ``environment``: the environment variables;
+    None: those of the process.
     """
     given = os.environ if environment is None else environment
     if fault_name == "SSLError":
@@ -84,7 +91,7 @@ def network_hint(fault_name: str, environment: Mapping[str, str] | None = None) 
 
 
 def _is_proxy(text: str) -> bool:
-    """Return whether ``text`` is an http or https URL with a host and, if given, a valid port."""
+    """Return whether ``text`` is an http or https URL with a host name and, if it contains a port, a valid one."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

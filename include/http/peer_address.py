@@ -1,4 +1,7 @@
-"""Checks of the IP address of an open connection: credentials must not reach another machine of this network."""
+"""Checks the IP address to which a connection was opened, before anything is sent.
+
+Otherwise a wrong DNS entry or a manipulated setting could send credentials to another machine of this network.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from include.http.network import PRIVATE_VARIABLE
 
 
 def require_public(host: str, peer: str, *, private_network: bool) -> None:
-    """Raise unless ``peer``, the IP address of the open connection to ``host``, is a permitted address of a service.
+    """Check that ``peer``, the IP address of the open connection to ``host``, is a permitted address of a service.
 
-    Public addresses are permitted, and any address if ``host`` is ``localhost``. Other loopback, link-local (a cloud's
-    metadata service) and unassigned addresses are refused. Private addresses are permitted only with
-    ``private_network``, because the gateways of some companies have a private address.
+    Public addresses are permitted. Private addresses are permitted with ``private_network``, because the gateways of
+    some companies have one. Loopback, link-local (a cloud's metadata service), and unassigned addresses are refused. If
+    ``host`` is ``localhost``, every address is permitted.
 
     Raises:
-        AddressRefused: naming the host.
+        AddressRefused: the address is not permitted; the message contains the host and the address.
     """
     address = ip_address(peer.partition("%")[0])
     scope = address_scope(address)
@@ -32,12 +35,17 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
 
 
 def require_sandbox(host: str, peer: str, *, listed: bool) -> None:
-    """Raise unless ``peer``, the IP address of a connection without TLS, is this machine or a listed sandbox.
+    """Check that ``peer``, the IP address of the open connection to a sandbox, is a permitted address of a sandbox.
 
-    ``listed``: the deployment lists this sandbox, so it may also run on another machine with a private address.
+    The connection does not use TLS, so only this machine is permitted and, with ``listed``, private addresses.
+
+    Args:
+        host: the host name of the sandbox.
+        peer: the IP address of the connection.
+        listed: whether ``MIXPANEL_AEP_SANDBOXES`` lists the sandbox, so that it may run on another machine.
 
     Raises:
-        AddressRefused: naming the host.
+        AddressRefused: the address is not permitted; the message contains the host and the address.
     """
     address = ip_address(peer.partition("%")[0])
     if (getattr(address, "ipv4_mapped", None) or address).is_loopback:

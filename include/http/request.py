@@ -1,4 +1,4 @@
-"""Descriptions of an HTTP request, of the service that receives the request, and of the retry policy."""
+"""The types that describe an HTTP request, the service to which it is sent, and how often it is retried."""
 
 from __future__ import annotations
 
@@ -11,24 +11,38 @@ from include.http.error_rules import ErrorRule
 
 
 class Body(Protocol):
-    """A request body to upload, which can be read and iterated; its ``len`` is the Content-Length in bytes."""
+    """The body of a request, which is read while it is sent, such as a part of a file; ``len`` is its size in bytes."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[bytes]: ...
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes, at most ``size``, or all remaining bytes if ``size`` is -1; b"" at the end."""
+        """Return up to ``size`` of the next bytes, or all of them if ``size`` is -1; b"" at the end."""
         ...
 
     def close(self) -> None:
-        """Release the resources of the body, such as an open file."""
+        """Close what the body is read from, such as an open file."""
         ...
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One HTTP request.
+    """One HTTP request, which may be attempted several times.
 
-    ``what``: the purpose in the infinitive, for messages: "the service could not {what}".
+    Attributes:
+        method: the HTTP method.
+        url: the URL without a query.
+        what: the request as an infinitive clause for messages, such as ``create a batch``: "could not {what}".
+        params: the query parameters.
+        headers: the headers, in addition to those of the service.
+        content: the body; None without one.
+        open_body: returns the body from its beginning; called for every attempt. None: ``content`` is the body.
+        idempotent: whether the service may execute the request twice. If not, it is only retried after an attempt that
+            the service has not executed.
+        idle_seconds: the maximum time in seconds between two received bytes; None: that of the retry policy.
+        before: called before every attempt, for example to wait for a rate limit; its errors are raised to the caller.
+        on_retry_after: called with a delay in seconds, from 1 to 3600, if the service reports a rate limit with a
+            Retry-After header.
+        facts: values for the messages of the service's error rules, in addition to those of the service.
     """
 
     method: str
@@ -38,46 +52,56 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = field(default=None, repr=False)
     open_body: Callable[[], Body] | None = None
-    """Returns the body, opened at its beginning; called for every attempt. None: ``content`` is the body."""
     idempotent: bool = True
-    """False: a repetition could create a duplicate, so a retry requires that the failed attempt had no effect."""
     idle_seconds: float | None = None
-    """The maximum time in seconds without a received byte; None: the limit of the retry policy."""
     before: Callable[[], None] | None = None
-    """Called before every attempt, such as to wait for a rate limit; its errors are raised to the caller."""
     on_retry_after: Callable[[float], None] | None = None
-    """Called with the pause in seconds, from 1 to 3600, when a rate-limit error has a Retry-After header."""
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service as its client needs it: its name, error rules, secrets, headers and token refresh."""
+    """What the HTTP client has to know about a service.
+
+    Attributes:
+        name: the name of the service in messages.
+        rules: the error rules of the service; the first that matches a response applies.
+        facts: values for the messages of ``rules``; they always include ``conn_id``.
+        secrets: returns the texts that are removed from messages.
+        headers: returns the headers of every request, such as Authorization; called for every attempt.
+        discard_token: discards the access token after the service has rejected it; None: the service does not use such
+            a token.
+        unavailable: the class of the error that the service cannot be reached.
+    """
 
     name: str
     rules: Sequence[ErrorRule]
     facts: Mapping[str, str]
-    """Values for the format strings of ``rules``; always includes ``conn_id``."""
     secrets: Callable[[], Iterable[str]]
     headers: Callable[[], Mapping[str, str]]
-    renew: Callable[[], None] | None = None
-    """Called to discard the access token that the service just rejected; None: the service has no renewable token."""
+    discard_token: Callable[[], None] | None = None
     unavailable: type[ServiceUnavailable] = ServiceUnavailable
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """The timeouts of a request in seconds, and the maximum number of attempts, including the first."""
+    """The timeouts of a request, and how often it is attempted.
+
+    Attributes:
+        connect_seconds: the maximum time for opening the connection.
+        idle_seconds: the maximum time between two received bytes; the only limit of a streamed response.
+        body_seconds: the maximum time for receiving a response that is not streamed.
+        attempts: the maximum number of attempts, including the first.
+        longest_wait_seconds: the longest delay of a Retry-After header that the client waits for. A longer one is
+            raised as an error, so that the task can be deferred and does not occupy a worker.
+    """
 
     connect_seconds: float = 30.0
     idle_seconds: float = 120.0
-    """The maximum time without a received byte; the only time limit of a streamed response."""
-    whole_seconds: float = 600.0
-    """The maximum time to receive a response that is not streamed."""
+    body_seconds: float = 600.0
     attempts: int = 6
     longest_wait_seconds: float = 120.0
-    """A longer Retry-After is raised as an error instead of waited for, so that the task frees its slot."""
 
 
 INTERACTIVE = RetryPolicy(attempts=2)
-"""The policy for interactive commands: only two attempts, because the user can run the command again."""
+"""The policy for commands that a user waits for: only two attempts, because the user can repeat the command."""

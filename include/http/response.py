@@ -1,4 +1,4 @@
-"""HTTP responses: read completely into memory, or streamed."""
+"""HTTP responses, which are either read into memory as a whole or read by the caller while they arrive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ERROR_BODY_BYTES = 4096
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """The maximum time, in seconds, to receive a complete response, and the clock that measures the time."""
+    """The maximum time in seconds for receiving the body of a response, and the clock that measures it."""
 
     clock: Clock
     seconds: float
@@ -29,7 +29,7 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Response:
-    """A response that was read completely into memory; ``repr`` never contains ``body``."""
+    """A response whose body has been read into memory and decompressed. ``repr`` does not show the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,7 +37,7 @@ class Response:
 
     @classmethod
     def read(cls, response: requests.Response, limit: TimeLimit) -> Response:
-        """Read ``response`` to its end, decompress its body, and close it.
+        """Read the body of ``response`` to its end, decompress it, and close the response.
 
         Raises:
             ServiceUnavailable: the decompressed body is larger than 64 MiB, or takes longer than ``limit``.
@@ -57,13 +57,13 @@ class Response:
         """Return the body as JSON.
 
         Raises:
-            ServiceUnavailable: the body is not JSON, such as a gateway's HTML page.
+            ServiceUnavailable: the body is not JSON, for example because it is the web page of a gateway.
         """
         try:
             value: JsonValue = msgspec.json.decode(self.body)
             return value
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # raised below, so that the error's context contains no byte of the body
+            pass  # the error is raised below, so that its context does not contain a part of the body
         raise self.unexpected("a body that is not JSON")
 
     def json_object(self) -> JsonObject:
@@ -78,15 +78,15 @@ class Response:
         raise self.unexpected("JSON that is not an object")
 
     def optional_json(self) -> JsonValue:
-        """Return the body as JSON, or None when it is empty.
+        """Return the body as JSON; None if it is empty.
 
         Raises:
-            ServiceUnavailable: the body is not JSON: a gateway, not the service, sent this response.
+            ServiceUnavailable: the body is not JSON, for example because it is the web page of a gateway.
         """
         return self.json() if self.body.strip() else None
 
     def unexpected(self, what: str) -> ServiceUnavailable:
-        """Return the error for a response that the service itself never sends; ``what`` describes its body."""
+        """Return the error for a response that the service itself would not send; ``what`` describes its body."""
         return ServiceUnavailable(
             f"A service responded with HTTP {self.status} and {what}.",
             "Check for a gateway that is down or a login page, then run the task again.",
@@ -95,7 +95,7 @@ class Response:
 
 @dataclass
 class StreamedResponse:
-    """A response whose first bytes have arrived and whose remaining bytes are read on demand, without decompression."""
+    """A response whose body the caller reads while it arrives, without decompression."""
 
     status: int
     headers: Mapping[str, str]
@@ -104,10 +104,10 @@ class StreamedResponse:
 
     @classmethod
     def begin(cls, response: requests.Response) -> StreamedResponse:
-        """Wait for the first bytes of ``response``, and return it as a stream.
+        """Wait until the first bytes of the body have arrived, and return the response.
 
         Raises:
-            urllib3.exceptions.HTTPError: the connection broke first; ``response`` is closed.
+            urllib3.exceptions.HTTPError: the connection broke before that; ``response`` is closed.
         """
         try:
             first = response.raw.read1(CHUNK_BYTES, decode_content=False)
@@ -118,17 +118,20 @@ class StreamedResponse:
 
     @property
     def is_framed(self) -> bool:
-        """Whether the response states where it ends; a truncation can be detected only then."""
+        """Whether the response states where its body ends, so that a truncated body can be detected."""
         return self.chunked or self.length is not None
 
     @property
     def chunked(self) -> bool:
-        """Whether the response uses the chunked transfer coding and no other."""
+        """Whether the body is transferred with the chunked transfer coding, and no other transfer coding."""
         return self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
 
     @property
     def length(self) -> int | None:
-        """The number of bytes in a valid Content-Length; None without one, or if a Transfer-Encoding overrides it."""
+        """The size of the body by Content-Length, in bytes.
+
+        None if the header is missing or invalid, or if a Transfer-Encoding replaces it.
+        """
         text = "" if "Transfer-Encoding" in self.headers else self.headers.get("Content-Length", "")
         number = re.fullmatch(
             r"\s*([0-9]{1,18})(\s*,\s*\1)*\s*", text
@@ -136,10 +139,10 @@ class StreamedResponse:
         return int(number[1]) if number else None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes of the body as transferred, in pieces of at most 256 KiB, each as soon as it arrives.
+        """Yield the bytes of the body as they arrive, in pieces of at most 256 KiB, without decompression.
 
         Raises:
-            urllib3.exceptions.HTTPError: the connection or the framing of the response broke.
+            urllib3.exceptions.HTTPError: the connection broke, or the chunked transfer coding is invalid.
         """
         piece, self._first = self._first, b""
         while piece:
@@ -147,14 +150,14 @@ class StreamedResponse:
             piece = self._response.raw.read1(CHUNK_BYTES, decode_content=False)
 
     def close(self) -> None:
-        """Close the response and discard the bytes that have not arrived."""
+        """Close the response; the rest of its body is not read."""
         self._response.close()
 
 
 def error_text(response: requests.Response, limit: TimeLimit) -> str:
-    """Return the first 4096 bytes of an error body as text, and close the response.
+    """Return the first 4096 bytes of the body of an error response as text, and close the response.
 
-    The text serves to match error rules and is never displayed. A network fault or a timeout ends the text early.
+    The text is compared with error rules and never displayed. It is shorter if the connection breaks or time runs out.
     """
     head = bytearray()
     with response:
@@ -163,13 +166,17 @@ def error_text(response: requests.Response, limit: TimeLimit) -> str:
                 head += piece
                 if len(head) >= _ERROR_BODY_BYTES:
                     break
-        except (urllib3.exceptions.HTTPError, OSError, ServiceUnavailable):  # the received part suffices
+        except (urllib3.exceptions.HTTPError, OSError, ServiceUnavailable):  # the received part is used
             pass
     return bytes(head[:_ERROR_BODY_BYTES]).decode("utf-8", "replace")
 
 
 def _pieces(response: requests.Response, limit: TimeLimit) -> Iterator[bytes]:
-    """Yield the decompressed body in pieces; raise ServiceUnavailable if receiving it takes longer than ``limit``."""
+    """Yield the decompressed body in pieces.
+
+    Raises:
+        ServiceUnavailable: receiving the body takes longer than ``limit``.
+    """
     began = limit.clock.seconds()
     while piece := response.raw.read1(CHUNK_BYTES, decode_content=True):
         yield piece

@@ -1,6 +1,6 @@
-"""Checks of sandbox addresses, which replace the real services in tests and development.
+"""Checks the address of a sandbox, this project's local stand-in for Mixpanel, Adobe's identity service and AEP.
 
-A sandbox runs on this machine or is listed by the deployment. It is never allowed in production.
+A sandbox runs on this machine, or at an address that ``MIXPANEL_AEP_SANDBOXES`` lists. It is not allowed in production.
 """
 
 from __future__ import annotations
@@ -16,20 +16,25 @@ from include.errors import ConfigError
 SANDBOXES_VARIABLE = "MIXPANEL_AEP_SANDBOXES"
 _HTTPS_PORT = 443
 REAL_SERVICES = ("mixpanel.com", "adobe.io", "adobe.com", "adobe.net", "adobelogin.com")
-"""Domains that no sandbox may have, even if the deployment lists one: credentials would be sent there without TLS."""
+"""Domains of the real services. A sandbox cannot have them, because a connection to a sandbox does not use TLS."""
 _URL = re.compile(r"http://(\[[0-9A-Fa-f:.]{1,45}\]|[A-Za-z0-9.-]{1,255}):([0-9]{1,5})")
 
 
 def sandbox_address(
     conn_id: str, *, sandbox: bool, host: str | None, port: int | None, own_hosts: Iterable[str]
 ) -> str | None:
-    """Return the URL of the sandbox that a connection uses, or None if the connection uses the real service.
+    """Return the base URL of the sandbox that a connection leads to; None if it leads to the real service.
 
-    ``sandbox``: the connection declares a sandbox. ``own_hosts``: the host names of the real service.
+    Args:
+        conn_id: the id of the connection, for messages.
+        sandbox: whether the connection is for a sandbox (extra ``sandbox``).
+        host: the host of the connection.
+        port: the port of the connection.
+        own_hosts: the host names of the real service.
 
     Raises:
-        ConfigError: the sandbox has no host or port or is not allowed, or a connection to the real service has a host
-            or port other than the service's own.
+        ConfigError: the connection is for a sandbox that is not allowed, or without a host or a port; or it is for the
+            real service, but has another host or port.
     """
     if sandbox:
         if not host or not port:
@@ -51,12 +56,13 @@ def sandbox_address(
 
 
 def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, str] | None = None) -> None:
-    """Raise if ``url`` is a sandbox in production, or one on another machine that the deployment does not list.
+    """Check that the URL of a sandbox is allowed: not in production, and on another machine only if it is listed.
 
-    ``url``: None for the real service. ``environment``: ``os.environ`` if None.
+    ``url``: the base URL; None for the real service. ``environment``: the environment variables; None: those of the
+    process.
 
     Raises:
-        ConfigError: naming the reason; also if the environment variable for the kind of deployment is invalid.
+        ConfigError: the sandbox is not allowed, or the variable that declares the kind of deployment is invalid.
     """
     try:
         production = is_production(environment)
@@ -80,10 +86,10 @@ def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, s
 
 
 def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists ``url``, a sandbox that may run on another machine.
+    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists ``url``, so that this sandbox may run on another machine.
 
-    Always False in production, and for host names of the real services. ``include.http.peer_address`` checks the IP
-    address when the client connects.
+    False in production, and for host names of the real services. The IP address is checked later, when a client
+    connects (``include/http/peer_address.py``).
     """
     given = os.environ if environment is None else environment
     match = _URL.fullmatch(url)
@@ -96,13 +102,14 @@ def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) 
 
 
 def require_allowed_sandbox(conn_id: str, url: str, environment: Mapping[str, str] | None = None) -> None:
-    """Raise if ``MIXPANEL_AEP_SANDBOXES`` is set and does not list ``url``: another program may listen on that port.
+    """Check that ``MIXPANEL_AEP_SANDBOXES`` lists ``url``, if the variable is set.
 
-    Roles below Airflow's admin may edit a connection's host and port, but not the environment. If the variable is not
-    set, every sandbox on this machine is allowed, for development; ``check_sandbox_url`` refuses those in production.
+    It prevents users who may edit connections from sending data to another program of this machine by another port:
+    they cannot edit the environment. If the variable is not set, as in development, every port of this machine is
+    allowed.
 
     Raises:
-        ConfigError: the sandbox is not in the list.
+        ConfigError: the variable is set and does not list the sandbox.
     """
     listed = (os.environ if environment is None else environment).get(SANDBOXES_VARIABLE)
     if listed is None:

@@ -1,4 +1,4 @@
-"""The ``requests.Session`` that every client of this project uses."""
+"""Creates the ``requests.Session`` of each client: with strict reading of responses, and checked IP addresses."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from include.http.network import NetworkSettings
 from include.http.peer_address import require_public, require_sandbox
 from include.http.sandbox_address import is_listed_elsewhere
 
-# Load balancers and NAT drop connections that are silent while an export is prepared: treasure-data/
-# embulk-input-mixpanel#48. The TCP_* names exist on Linux; macOS has some of them.
+# Without keep-alive, load balancers and NAT drop the silent connection while Mixpanel prepares an export:
+# treasure-data/embulk-input-mixpanel#48. Linux has all three TCP_* options, macOS some of them.
 _SOCKET_OPTIONS = [
     *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -40,10 +40,11 @@ _MOST_INTERIM = 20
 
 
 class _StrictResponse(HTTPResponse):
-    """An HTTP response that skips all interim (1xx) responses and accepts a chunk size only if its line is complete.
+    """An HTTP response that is read more strictly than by Python.
 
-    Of the interim responses, Python skips only 100 and would return 103 Early Hints as the response. Python would also
-    read the chunk size ``00a0``, truncated after its first digit, as 0, the size of the last chunk.
+    All interim (1xx) responses are skipped: Python skips only 100, and would return 103 Early Hints as the response.
+    The line with a chunk's size must be complete: Python would read ``00a0``, truncated after the first digit, as 0,
+    which is the size of the last chunk, and so accept a truncated body as complete.
     """
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -51,14 +52,14 @@ class _StrictResponse(HTTPResponse):
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 100 <= status < 200:
                 return version, status, reason
-            parse_headers(self.fp)  # RFC 9110 section 15.2: ended by the empty line after its headers
+            parse_headers(self.fp)  # RFC 9110 section 15.2: an interim response ends with its headers
         raise BadStatusLine("too many interim responses")
 
     def _read_next_chunk_size(self) -> int:
         line = self.fp.readline(_LONGEST_CHUNK_HEAD_BYTES)
         size = re.fullmatch(rb"([0-9A-Fa-f]{1,16})[ \t]*(;[^\n]*)?\r?\n", line)
         if size is None:
-            raise ValueError("not a chunk size")  # http.client turns it into an IncompleteRead
+            raise ValueError("not a chunk size")  # http.client raises it as an IncompleteRead
         return int(size[1], 16)
 
 
@@ -77,7 +78,7 @@ class _SecureConnection(HTTPSConnection):
     response_class = _StrictResponse
 
     def _new_conn(self) -> socket.socket:
-        if self.proxy is not None:  # the proxy connects to the host
+        if self.proxy is not None:  # this connection leads to the proxy, which connects to the host
             return super()._new_conn()
         private = NetworkSettings.of_environment().private_network
         return _require_allowed_peer(
@@ -86,10 +87,10 @@ class _SecureConnection(HTTPSConnection):
 
 
 def _require_allowed_peer(connected: socket.socket, check: Callable[[str], None]) -> socket.socket:
-    """Call ``check`` with the IP address of the peer before any byte is sent, and return the socket.
+    """Call ``check`` with the IP address to which a socket is connected, and return the socket if it is permitted.
 
-    If ``check`` raises, the socket is closed and the error is raised. The peer of the open connection is checked,
-    because a second DNS lookup could return another address.
+    If ``check`` raises an error, the socket is closed before anything is sent. The address of the open connection is
+    checked, because a DNS lookup before could have returned another one.
     """
     try:
         check(connected.getpeername()[0])
@@ -108,7 +109,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter that keeps idle connections alive, reads chunks strictly, and never retries."""
+    """An adapter whose connections use TCP keep-alive, ``_StrictResponse``, and the checks of IP addresses."""
 
     # The arguments of urllib3's managers, as in the stubs of requests.
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -123,7 +124,7 @@ class _Adapter(HTTPAdapter):
 
 
 def user_agent() -> str:
-    """Return the User-Agent header, ``mixpanel-aep/<version>``; the version is 0 if the package is not installed."""
+    """Return the value of the User-Agent header: ``mixpanel-aep/`` and the version, or 0 if it is not installed."""
     try:
         return f"mixpanel-aep/{version('mixpanel-aep')}"
     except PackageNotFoundError:  # not installed, running from a checkout
@@ -131,13 +132,13 @@ def user_agent() -> str:
 
 
 def new_session() -> requests.Session:
-    """Return a new session without cookies and retries, with the proxy and certificates of ``NetworkSettings`` only.
+    """Return a new session, with the proxy and CA certificates of ``NetworkSettings``, without cookies and retries.
 
-    ``trust_env`` is off because requests would otherwise let ``.netrc`` replace the Authorization header and send the
-    traffic through any proxy that the environment names.
+    With ``trust_env``, requests would replace the Authorization header by an entry of ``.netrc``, and use the proxy of
+    variables such as ``HTTPS_PROXY``; so it is off.
 
     Raises:
-        ConfigError: see ``NetworkSettings``.
+        ConfigError: a network setting is invalid; see ``NetworkSettings``.
     """
     network_settings = NetworkSettings.of_environment()
     session = requests.Session()
@@ -155,10 +156,13 @@ def new_session() -> requests.Session:
 
 
 def join_path(*segments: str) -> str:
-    """Return the URL path of ``segments``, such as ``/a/b``, each quoted so that it cannot add a segment or a query.
+    """Return the path of a URL, such as ``/a/b``, in which each segment is quoted.
+
+    A name with a slash or a question mark therefore cannot change the path or add a query.
 
     Raises:
-        RequestRefused: a segment is empty or a dot segment, which clients resolve before sending.
+        RequestRefused: a segment is empty, or it is ``.`` or ``..``, which HTTP clients resolve before they send a
+            request.
     """
     for segment in segments:
         if segment in ("", ".", ".."):

@@ -1,1 +1,1 @@
-"""Mixpanel's raw export: request, stream, completeness, and the meaning of ``time``."""
+"""Mixpanel's raw event export: the client, the checks for a complete response, stored files, and event times."""

@@ -1,4 +1,8 @@
-"""The plan of a backfill: which consecutive days one export request fetches. Pure functions of days, volumes and limits."""
+"""Divides the days of a backfill into windows, each of which one export request fetches.
+
+Mixpanel limits the number of export requests, so a window should contain many days, but its exports must fit into the
+scratch folder. The functions are pure: they depend on days, volumes and limits only.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ from datetime import date, timedelta
 
 _DAY = timedelta(days=1)
 _NEIGHBOURS = 7
-"""The number of nearest days with a known volume that an estimate uses: a week, which has busy and quiet days."""
+"""From how many days a day's volume is estimated: a week, because volumes differ by the day of the week."""
 
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """Consecutive days, both ends included, that one request exports."""
+    """Consecutive days, from ``first`` to ``last`` inclusive, which one request exports."""
 
     first: date
     last: date
@@ -35,10 +39,13 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowLimits:
-    """The limits of a window.
+    """The maximum size of a window.
 
-    ``most_bytes``: the compressed size of its exports, which are in the scratch folder until all of them are published.
-    ``unknown_days``: the most days of a window when no day's volume is known.
+    Attributes:
+        most_days: the maximum number of days.
+        most_bytes: the maximum expected size of the compressed exports together, in bytes. They are all in the scratch
+            folder until the last of them is published.
+        unknown_days: the maximum number of days while the volume of no day is known.
     """
 
     most_days: int = 30
@@ -46,15 +53,15 @@ class WindowLimits:
     unknown_days: int = 7
 
     def limited_to(self, days: int) -> WindowLimits:
-        """Return limits with at most ``days`` days in a window."""
+        """Return these limits with at most ``days`` days in a window."""
         return WindowLimits(min(self.most_days, days), self.most_bytes, min(self.unknown_days, days))
 
 
 def plan_windows(days: Collection[date], bytes_of: Mapping[date, int], limits: WindowLimits) -> list[Window]:
-    """Return the windows that fetch exactly ``days``, in order, each as long as the limits allow.
+    """Return windows that together contain exactly ``days``, in order, each as long as the limits permit.
 
-    ``bytes_of``: the compressed size in bytes of the export of each day whose volume is known, in or outside ``days``.
-    A day whose volume alone exceeds the limit gets a window with only that day.
+    ``bytes_of``: the size of the compressed export in bytes, for each day of the project where it is known. A day that
+    alone exceeds the limit is a window of its own.
     """
     most_days = limits.most_days if bytes_of else min(limits.most_days, limits.unknown_days)
     windows: list[Window] = []
@@ -76,9 +83,10 @@ def plan_windows(days: Collection[date], bytes_of: Mapping[date, int], limits: W
 
 
 def expected_bytes(day: date, bytes_of: Mapping[date, int]) -> int:
-    """Return the expected compressed size of a day's export, in bytes.
+    """Return the expected size of a day's compressed export in bytes.
 
-    The size is that in ``bytes_of``, else the largest size of the seven nearest days in ``bytes_of``, else 0.
+    It is the size in ``bytes_of`` or, for a day that is not in it, the largest size of the seven nearest days; 0 if
+    ``bytes_of`` is empty.
     """
     if day in bytes_of:
         return bytes_of[day]
@@ -87,14 +95,15 @@ def expected_bytes(day: date, bytes_of: Mapping[date, int]) -> int:
 
 
 def halved_window_size(days: int) -> int:
-    """Return the window size after a request for ``days`` days was truncated or too large; at least 1."""
+    """Return for how many days to request at once after an export of ``days`` days was truncated or too large."""
     return max(1, days // 2)
 
 
 def cell_of(day: date, start_date: date, size: int) -> Window:
-    """Return the cell that contains ``day``: cells are consecutive spans of ``size`` days, beginning at ``start_date``.
+    """Return the cell of the calendar that contains ``day``.
 
-    A window never crosses a cell boundary, so tasks of different cells never wait for each other.
+    Cells are consecutive spans of ``size`` days from ``start_date`` on. Each window is within one cell, so tasks that
+    export days of different cells do not have to wait for each other.
     """
     number = (day - start_date).days // size
     first = start_date + number * size * _DAY
@@ -102,7 +111,7 @@ def cell_of(day: date, start_date: date, size: int) -> Window:
 
 
 def cells(days: Collection[date], start_date: date, size: int) -> Iterator[tuple[Window, list[date]]]:
-    """Yield each cell (see ``cell_of``) that contains some of ``days``, in order, with these days in order."""
+    """Yield each cell (see ``cell_of``) that contains some of ``days``, with those days, both in ascending order."""
     found: dict[Window, list[date]] = {}
     for day in sorted(set(days)):
         found.setdefault(cell_of(day, start_date, size), []).append(day)
@@ -112,10 +121,10 @@ def cells(days: Collection[date], start_date: date, size: int) -> Iterator[tuple
 def plan_backfill(
     days: Collection[date], bytes_of: Mapping[date, int], start_date: date, limits: WindowLimits
 ) -> list[Window]:
-    """Return the windows of a complete backfill of ``days``, in order, planned separately for each cell (``cell_of``).
+    """Return the windows of a backfill of ``days``, in order; no window crosses the boundary of a cell (``cell_of``).
 
-    If ``bytes_of`` is empty, only the first window is limited to ``unknown_days``: its request measures the volume. The
-    later windows are then an estimate, limited by the number of days only.
+    If no volume is known (``bytes_of`` is empty), the first window has at most ``limits.unknown_days`` days, because
+    its export measures the volume. The other windows are then an estimate that is limited by the number of days only.
     """
     windows: list[Window] = []
     for _, days_of_cell in cells(days, start_date, limits.most_days):

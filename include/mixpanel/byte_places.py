@@ -1,4 +1,4 @@
-"""A fast search for the positions of bytes that occur rarely in a block of text."""
+"""A fast search for the positions of a byte that occurs rarely in a block, such as the newline."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def rare_places(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return the indices where a boolean array is true, like ``np.flatnonzero``, in half the time for sparse arrays."""
+def sparse_flatnonzero(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the indices of the true elements of a boolean array, in ascending order, like ``np.flatnonzero``.
+
+    It takes half the time if each 64 elements contain at most one true element.
+    """
     import numpy as np
 
     words = np.packbits(found[: len(found) // 64 * 64], bitorder="little").view("<u8")

@@ -1,4 +1,4 @@
-"""The Mixpanel client: exports of raw events, and information about the account and the project."""
+"""The Mixpanel client, which exports raw events and reads information about the account and the project."""
 
 from __future__ import annotations
 
@@ -20,26 +20,30 @@ from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
 
 EXPORT_RETRY_POLICY = RetryPolicy(idle_seconds=900.0)
-"""Retry policy of exports: minutes can pass before the first byte of a large export; Mixpanel documents no limit."""
+"""The timeouts of an export. Mixpanel may need minutes before the first byte of a large one, and documents no limit."""
 _QUICK_SECONDS = 30.0  # a user may be waiting
 _MOST_LIMITED_ROWS = 100_000
 
 
 class Budget(Protocol):
-    """Admission control for export requests."""
+    """The rate limit of export requests, as the client uses it; implemented by ``ExportBudget``."""
 
     def acquire(self) -> None:
-        """Wait until a request may be sent; raise Throttled if the wait would be too long."""
+        """Wait until an export may be requested, and count it; raise Throttled if the wait would be too long."""
 
     def pause(self, seconds: float) -> None:
-        """Make all requests wait for ``seconds``, because Mixpanel requested a pause."""
+        """Make the exports of all workers wait for ``seconds``, because Mixpanel requested a pause."""
 
 
 @dataclass(frozen=True)
 class Me:
-    """Mixpanel's data about the project of a connection, as its service account sees them; None for a missing field.
+    """What the service account of a connection can read about the connection's project.
 
-    ``project_visible``: whether the service account has access to the project.
+    Attributes:
+        project_visible: whether the service account has access to the project; if not, the rest is None.
+        project_name: the name of the project; None if Mixpanel does not return it.
+        timezone: the project's time zone, such as ``US/Pacific``; None if Mixpanel does not return it.
+        organization: the name of the project's organization; None if Mixpanel does not return it.
     """
 
     project_visible: bool
@@ -49,7 +53,10 @@ class Me:
 
 
 class MixpanelClient:
-    """Sends requests to Mixpanel for one project, with the service account of its connection. Not thread-safe."""
+    """Sends requests about one Mixpanel project, with the service account of a connection. Not thread-safe.
+
+    ``budget``: the rate limit that every export request waits for; None: the requests are not limited.
+    """
 
     def __init__(
         self,
@@ -83,14 +90,21 @@ class MixpanelClient:
         limit: int | None = None,
         time_in_ms: bool = False,
     ) -> Iterator[ExportStream]:
-        """Stream the raw events from ``from_date`` to ``to_date``, both included; iterating the result yields lines.
+        """Request the raw events of some days, and give the context the response, from which lines can be read.
 
-        Days are the project's own (UTC for projects since 2023). ``events``: the event names, all when empty.
-        ``limit``: at most this many rows, up to 100 000; further rows cannot be requested. ``time_in_ms``: ``time`` in
-        milliseconds. Source: docs.mixpanel.com/reference/raw-event-export.
+        Source: docs.mixpanel.com/reference/raw-event-export.
+
+        Args:
+            from_date: the first day, in the time zone of the project (UTC for projects since 2023).
+            to_date: the last day, inclusive.
+            events: the names of the events to export; empty: all events.
+            where: Mixpanel's filter expression; None: no filter.
+            limit: the maximum number of events, up to 100,000; the rest cannot be requested. None: no maximum.
+            time_in_ms: whether Mixpanel writes ``time`` in milliseconds instead of seconds.
 
         Raises:
-            PipelineError: see ``include.mixpanel.errors.RULES``, and the errors of iterating an ExportStream.
+            PipelineError: Mixpanel refused the request, see ``include.mixpanel.errors.RULES``; or an error of
+                ``ExportStream`` while the context reads it.
         """
         params = _export_params(
             self._settings.project_id, from_date, to_date, events, where, limit, time_in_ms
@@ -113,9 +127,10 @@ class MixpanelClient:
             response.close()
 
     def me(self) -> Me:
-        """Return Mixpanel's data about the service account; does not use the export budget.
+        """Return what the service account can read about the project; the request does not count as an export.
 
-        Source: docs.mixpanel.com/reference/service-accounts; the field names are those that mixpanel-headless reads.
+        Source: docs.mixpanel.com/reference/service-accounts. The response's fields are not documented there; their
+        names are those that mixpanel-headless reads.
 
         Raises:
             PipelineError: see ``include.mixpanel.errors.RULES``.
@@ -130,9 +145,10 @@ class MixpanelClient:
         return _me(self._http.fetch(request, Response.json_object), self._settings.project_id)
 
     def event_names(self) -> list[str]:
-        """Return the names of the project's events of the last 31 days, at most 5000; does not use the export budget.
+        """Return the names of the project's events of the last 31 days, at most 5000.
 
-        Source: docs.mixpanel.com/reference/list-recent-events; not every plan includes it.
+        The request does not count as an export. Source: docs.mixpanel.com/reference/list-recent-events; Mixpanel
+        refuses it to projects whose plan does not include the Query API.
 
         Raises:
             PipelineError: see ``include.mixpanel.errors.RULES``.
@@ -155,9 +171,9 @@ class MixpanelClient:
         return {"Authorization": f"Basic {self._settings.basic_token}"}
 
     def _original_host(self, hosts: Mapping[str, str]) -> dict[str, str]:
-        """Return a header with the real host of the region for a sandbox, which has one address for all regions.
+        """Return a header with the host to which the request would go, if it goes to a sandbox; else no header.
 
-        ``hosts``: the real host per region. Without a sandbox the result is empty.
+        The local sandbox has one address for Mixpanel's hosts of all regions. ``hosts``: Mixpanel's host by region.
         """
         return {"X-Original-Host": hosts[self._settings.region]} if self._settings.sandbox_url else {}
 

@@ -1,4 +1,7 @@
-"""Mixpanel's error responses (docs.mixpanel.com/reference/raw-event-export; bodies as reported by its users)."""
+"""The table that maps Mixpanel's error responses to this project's errors.
+
+Source: docs.mixpanel.com/reference/raw-event-export, and the response bodies that users have reported.
+"""
 
 from __future__ import annotations
 

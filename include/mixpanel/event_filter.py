@@ -1,6 +1,7 @@
-"""Checks that Mixpanel has the ``events`` of a pipeline and accepts its ``where``.
+"""Checks ``mixpanel.events`` and ``mixpanel.where`` of a pipeline file against the Mixpanel project.
 
-An export with an unknown event name returns no rows: a typo would produce empty, successful days forever.
+For an event name that does not exist, Mixpanel returns an empty export and no error, so that a misspelled name would
+load empty days for ever.
 """
 
 from __future__ import annotations
@@ -16,27 +17,32 @@ from include.errors import AccessDenied, ConfigError, Throttled
 from include.mixpanel.client import MixpanelClient
 
 _MOST_EXPORTS = 10
-"""The maximum number of exports for a check, one per event name not used recently; Mixpanel allows 60 per hour."""
+"""How many export requests, of the 60 that Mixpanel allows an hour, a check sends at most: one for each name."""
 _LONGEST = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class CheckedEvents:
-    """The names in ``mixpanel.events`` that exist in Mixpanel, and those not checked, to save export requests."""
+    """The result of ``check_events``.
+
+    Attributes:
+        existing: the names in ``mixpanel.events`` that Mixpanel has.
+        unchecked: the names that were not checked, because the check would need too many export requests.
+    """
 
     existing: tuple[str, ...]
     unchecked: tuple[str, ...]
 
 
 def check_events(client: MixpanelClient, source: MixpanelSource, first: date, last: date) -> CheckedEvents:
-    """Check that each name in ``source.events`` exists in Mixpanel, and return the result.
+    """Check that Mixpanel has events with each of the names in ``source.events``.
 
-    A name exists if it is in Mixpanel's list of the last 31 days, or if an export of one row finds it between ``first``
-    and ``last``, both included, of which at most the last 365 days are searched. The list needs a Mixpanel plan with
-    the Query API; without the list, every name needs an export. At most 10 names are checked by an export.
+    A name is searched in Mixpanel's list of the last 31 days, and then in an export of one event from ``first`` to
+    ``last`` (inclusive; at most the last 365 of these days). If the project's plan does not include the list, which
+    belongs to the Query API, every name needs an export. At most 10 names are searched by exports.
 
     Raises:
-        ConfigError: Mixpanel does not have an event; the hint contains the nearest existing name.
+        ConfigError: Mixpanel has no event with one of the names; the hint contains the most similar existing names.
         PipelineError: see ``include.mixpanel.errors.RULES``.
     """
     known = _recent_names(client)
@@ -57,7 +63,7 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
 
 
 def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> None:
-    """Check that Mixpanel accepts the filter expression ``source.where``, with an export of one row of ``day``.
+    """Check that Mixpanel accepts the filter expression ``source.where``, by an export of one event of ``day``.
 
     Raises:
         RequestRefused: Mixpanel does not accept the expression.
@@ -68,7 +74,7 @@ def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> No
 def _recent_names(client: MixpanelClient) -> frozenset[str]:
     try:
         return frozenset(client.event_names())
-    except (AccessDenied, Throttled):  # the export API, which every plan has, is used instead
+    except (AccessDenied, Throttled):  # the names are then checked by exports, which every plan includes
         return frozenset()
 
 

@@ -1,6 +1,7 @@
-"""Conversion of the property ``time`` of Mixpanel events, and the beginning and end of days in time zones.
+"""Converts the property ``time`` of Mixpanel events to an instant and a day, and computes when days begin and end.
 
-``time`` is an instant in projects since 2023 (``utc``), and a wall-clock time in older projects (``project_local``).
+In projects since 2023, ``time`` is in UTC (``mixpanel.time_is: utc`` in the pipeline file). In older projects, it is
+the wall-clock time of the project's time zone, written as if it were UTC (``project_local``).
 """
 
 from __future__ import annotations
@@ -21,16 +22,22 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall-clock time has no zone
 
 
 class TimeReading(Enum):
-    """Whether a wall-clock time corresponds to exactly one instant."""
+    """Whether an event's ``time`` corresponds to exactly one instant; if not, how the instant was chosen."""
 
     EXACT = "exact"
-    FOLD = "fold"  # the wall clock showed this time twice; the arrival time decides
-    GAP = "gap"  # the wall clock never showed this time; shifted by the offset before the gap
+    FOLD = "fold"  # the clock showed this time twice (autumn); when Mixpanel received the event decides
+    GAP = "gap"  # the clock skipped this time (spring); converted with the UTC offset before the change
 
 
 @dataclass(frozen=True)
 class EventTime:
-    """The time of an event: ``day`` is its partition, ``milliseconds`` the instant in milliseconds since the epoch."""
+    """The time of an event.
+
+    Attributes:
+        day: the day of the Mixpanel project to which the event belongs, which is its partition.
+        milliseconds: the instant, in milliseconds since the epoch.
+        reading: whether the instant follows from ``time`` alone.
+    """
 
     day: date
     milliseconds: int
@@ -38,14 +45,17 @@ class EventTime:
 
 
 def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
-    """Convert an event's ``time`` to its day and its instant.
+    """Return the day and the instant of an event.
 
-    ``wall_ms``: ``time`` in milliseconds. ``zone``: None for a ``utc`` project, else the project's zone. ``arrival_ms``:
-    ``$mp_api_timestamp_ms``, always UTC. Where the clock showed ``time`` twice (autumn), the later instant is used if it
-    is not after the arrival, else the earlier one.
+    Args:
+        wall_ms: the property ``time``, in milliseconds.
+        zone: the time zone of the project if ``time`` is a wall-clock time (``project_local``); None if it is in UTC.
+        arrival_ms: the property ``$mp_api_timestamp_ms``, when Mixpanel received the event, always in UTC; None if it
+            is missing. If the clock showed ``time`` twice, it selects the later instant unless that is after the
+            arrival.
 
     Raises:
-        OverflowError: the value is outside years 1 to 9999.
+        OverflowError: ``time`` is outside the years 1 to 9999.
     """
     wall = _EPOCH + timedelta(milliseconds=wall_ms)
     if zone is None:
@@ -66,44 +76,45 @@ def _offset_ms(wall: datetime, zone: ZoneInfo, fold: int) -> int:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant, in UTC, at which a clock in ``zone`` shows ``day``, even if it skips midnight."""
+    """Return the instant in UTC at which ``day`` begins in ``zone``; on some days, clocks skip midnight."""
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 
 def day_end(day: date, zone: ZoneInfo) -> datetime:
-    """Return the instant, in UTC, from which a clock in ``zone`` no longer shows ``day``.
+    """Return the instant in UTC from which clocks in ``zone`` no longer show ``day``.
 
-    Midnight may not exist (in spring the clock may skip it) and may occur twice: until 2011, clocks in St. John's
-    went back at 00:01, to the previous day.
+    It is not always the next midnight, which clocks may skip in spring or show twice in autumn: until 2011, clocks in
+    St. John's were set back at 00:01, and so to the previous day.
     """
     midnight = datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone)
     first, second = (midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-    # A clock that goes back exactly to midnight (Vostok, 18 December 2023) does not show the day again.
+    # A clock that is set back exactly to midnight (Vostok, 18 December 2023) does not show the previous day again.
     shown_before_second = (second - timedelta.resolution).astimezone(zone).date() <= day
     return max(first, second) if shown_before_second else first
 
 
 def latest_instant(day: date, zone: ZoneInfo) -> datetime:
-    """Return the exclusive upper bound, in UTC, of the instants of events that ``event_time`` assigns to ``day``.
+    """Return the instant in UTC before which all events of ``day`` are, as ``event_time`` converts their ``time``.
 
-    The bound can be later than the end of the day: ``event_time`` shifts a skipped wall-clock time to a later instant.
+    It can be later than the end of the day, because a ``time`` that the clock skipped is converted to a later instant.
     """
     last = datetime.combine(day, time.max, tzinfo=zone).astimezone(UTC)
     return max(day_end(day, zone), last + timedelta(microseconds=1))
 
 
 def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> datetime:
-    """Return the first instant, in UTC, at which ``day`` may be exported: ``settle_hours`` after the end of the day."""
+    """Return the instant in UTC from which ``day`` is exported: ``settle_hours`` after its end at Mixpanel."""
     return day_end(day, source.day_zone) + timedelta(hours=settle_hours)
 
 
 def require_closed_at_mixpanel(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
-    """Raise if Mixpanel began to send the export of ``day`` more than 5 minutes before the day ended.
+    """Check that ``day`` had ended by Mixpanel's clock when Mixpanel began to send its export.
 
-    ``sent_at``: the Date header of the response; if it is None, nothing is checked.
+    ``sent_at``: the time in the response's Date header; None: nothing is checked. A difference of 5 minutes is
+    accepted.
 
     Raises:
-        WrongClock: this worker's clock is ahead; the day would be loaded incompletely.
+        WrongClock: the day had not ended, so its export is incomplete; the clock of this worker is ahead.
     """
     end = day_end(day, source.day_zone)
     if sent_at is not None and sent_at + _CLOCKS_DIFFER < end:
@@ -116,10 +127,10 @@ def require_closed_at_mixpanel(day: date, source: MixpanelSource, sent_at: datet
 
 
 def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
-    """Raise if ``day`` has not ended at ``now`` in the time zone in which Mixpanel counts the project's days.
+    """Check that ``day`` has ended at the instant ``now``, in the zone in which Mixpanel counts the project's days.
 
     Raises:
-        PartitionNotClosed: naming the zone.
+        PartitionNotClosed: the day has not ended; the message names the time zone.
     """
     if now < day_end(day, source.day_zone):
         raise PartitionNotClosed(

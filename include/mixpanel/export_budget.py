@@ -1,6 +1,7 @@
-"""Mixpanel's rate limit for exports, 60 per hour and 3 per second for a project.
+"""The rate limit for export requests to a Mixpanel project: 60 an hour and 3 a second.
 
-All tasks share the remaining number of exports through files in the data lake.
+All tasks that use the same lake share the limit: each request is recorded in the lake
+(``include/lake/rate_budget.py``).
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ from include.plural import counted
 
 EXPORTS_AN_HOUR = RateLimit(60, 3600.0)
 EXPORT_LIMITS = (EXPORTS_AN_HOUR, RateLimit(3, 1.0))
-"""Mixpanel's limits of export requests per project. Source: docs.mixpanel.com/reference/rate-limits."""
+"""Mixpanel's limits for the export requests of a project (docs.mixpanel.com/reference/rate-limits)."""
 
 
 @dataclass(frozen=True)
 class ExportBudget:
-    """Delays or refuses export requests of one project beyond its rate limits, or during a pause that Mixpanel set."""
+    """Counts the export requests of a project, and makes each wait until Mixpanel's rate limit permits it.
+
+    Attributes:
+        lake: the lake that records the requests; all workers that use it share the limit.
+        project_id: the id of the Mixpanel project.
+        clock: the clock that gives the time and waits.
+        patience_seconds: the longest time that a request waits; if it has to wait longer, Throttled is raised.
+    """
 
     lake: Lake
     project_id: int
@@ -29,7 +37,7 @@ class ExportBudget:
     patience_seconds: float = 30.0
 
     def acquire(self) -> None:
-        """Count one export request, after waiting for at most ``patience_seconds`` until the limits permit it.
+        """Wait until the rate limit permits an export request, and record it.
 
         Raises:
             Throttled: the required wait is longer than ``patience_seconds``.
@@ -37,18 +45,21 @@ class ExportBudget:
         self._budget.acquire()
 
     def pause(self, seconds: float) -> None:
-        """Make the exports of all workers wait for ``seconds``, after Mixpanel sent one worker a Retry-After header."""
+        """Make the exports of all workers wait for ``seconds``, as Mixpanel requested of one worker (Retry-After)."""
         self._budget.pause(seconds)
 
     def newest(self, known: int = 0) -> int:
-        """Return the sequence number of the latest counted export request, or 0 without requests.
+        """Return the sequence number of the latest recorded request; 0 if none is recorded.
 
-        ``known``: the number of an earlier request, from which the search starts.
+        ``known``: the number of an earlier request, at which the search begins.
         """
         return self._budget.newest(known)
 
     def used(self, newest: int) -> int:
-        """Return the number of exports in the last hour, at most 60. ``newest``: the result of ``newest``."""
+        """Return how many exports were requested in the last hour, at most 60.
+
+        ``newest``: the sequence number of the latest request, as returned by :meth:`newest`.
+        """
         return self._budget.used(newest, EXPORTS_AN_HOUR)
 
     @property

@@ -1,4 +1,7 @@
-"""Decompression of a Mixpanel export, and the checks of its lines that show whether the export is complete."""
+"""Decompresses the response of a Mixpanel export, and checks by its lines whether the export is complete.
+
+If Mixpanel or a proxy breaks off an export, the response may still have status 200 and look complete to an HTTP client.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ __all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line", "is_even
 
 _GZIP = 16 + isal_zlib.MAX_WBITS
 _MAGIC = 0x1F
-_PIECE_BYTES = 256 * 1024  # fits into a core's cache together with the derived arrays
+_PIECE_BYTES = 256 * 1024  # fits into a core's cache together with the arrays that are computed from it
 _BOMB_BYTES = 1024**3
 _BOMB_RATIO = 1000  # events compress 10 to 30 times; deflate's own limit is 1032
 _MOST_BLANK = 100_000
@@ -26,14 +29,15 @@ _MEMBERS = {"event", "properties"}
 _BOM = b"\xef\xbb\xbf"
 _AGAIN = "No file was published; a retry exports the day again."
 
-# Seen as plain text, in brackets, as a JSON array and after "export": Airbyte's source-mixpanel,
-# mixpanel/mixpanel-utils#5, michaelcarter/mixpanel-data-export-js#31. A gateway may wrap it in a page or a JSON object.
+# "terminated early", the sentinel that Mixpanel writes into an export that it breaks off. Users have seen it as plain
+# text, in brackets, as a JSON array and after "export": Airbyte's source-mixpanel, mixpanel/mixpanel-utils#5,
+# michaelcarter/mixpanel-data-export-js#31. A gateway may wrap it in a web page or a JSON object.
 _GAP = rb"(?:[\W_]|nbsp|20)*"
 _ENDED = rb"(?:terminat[a-z]{0,10}?|ended|stopped|aborted|interrupted)"
 _SENTINEL_WORDS = re.compile(
     _ENDED + _GAP + rb"(?:too" + _GAP + rb")?(?:early|prematurely)|early" + _GAP + rb"terminat", re.IGNORECASE
 )
-# After a truncated event, whose own text is arbitrary, only a match that nothing but the sentinel can follow counts.
+# A truncated event may contain these words in its own text, so in such a line they only count at the end.
 _SENTINEL_AT_END = re.compile(rb"terminated" + _GAP + rb"early(?:[\W_]*|[^\"{}]{0,200})\Z", re.IGNORECASE)
 _WEB_PAGE = re.compile(
     rb"\s*<(?:!doctype|\?xml|!--|/?(?:html|head|title|body|h[1-6]|p|div|center|hr|pre)\b)", re.IGNORECASE
@@ -43,10 +47,13 @@ _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 
 
 class GunzipStream:
-    """Decompresses gzip data with any number of members, in pieces of any size, with limited memory.
+    """Decompresses a gzip stream that is received in pieces, and detects whether it is complete.
 
-    This class exists because requests and urllib3 accept a gzip stream without its trailer as complete. ``keep`` is
-    called with the compressed bytes of the members as they are read, without the padding between and after members.
+    requests and urllib3 accept a gzip stream without its trailer as complete. A stream may have several members, and
+    zeros after each of them; memory use is limited.
+
+    ``bomb_bytes``, ``bomb_ratio``: an output that exceeds both this size and this ratio to the input is refused.
+    ``keep``: called with the compressed bytes of the members as they are read, without the zeros between them.
     """
 
     def __init__(
@@ -64,11 +71,11 @@ class GunzipStream:
 
     @property
     def finished(self) -> bool:
-        """Whether the trailer of the last member has been read, and no data after it."""
+        """Whether the stream can end here: the last member has been read to the end of its trailer."""
         return self._members > 0 and not self._inside
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Decompress the next compressed bytes, ``data``, and yield the result in pieces of at most 256 KiB.
+        """Append ``data`` to the stream and yield what it decompresses to, in pieces of at most 256 KiB.
 
         Raises:
             TruncatedExport: the compressed data is damaged.
@@ -77,11 +84,11 @@ class GunzipStream:
         self._received += len(data)
         while data:
             if not self._inside:
-                # gzip files may be padded with zeros between and after members: gzip(1)
+                # zeros are allowed between and after members: gzip(1)
                 data = data.lstrip(b"\0") if self._members else data
                 if not data:
                     return
-                if data[0] != _MAGIC:  # isal rejects a wrong start only after some more bytes
+                if data[0] != _MAGIC:  # isal reports a wrong first byte only after further bytes
                     raise _damaged()
                 self._member, self._inside = isal_zlib.decompressobj(_GZIP), True
             piece = self._expand(data)
@@ -119,13 +126,16 @@ def _damaged() -> TruncatedExport:
 
 
 def clean_line(line: bytes, *, first: bool) -> bytes:
-    """Return ``line`` without the carriage return of CRLF and, if it is the first one, without a byte order mark."""
+    """Return ``line`` without a carriage return at its end and, if it is the first line, without a byte order mark."""
     line = line.removesuffix(b"\r")
     return line.removeprefix(_BOM) if first else line
 
 
 def is_event(line: bytes) -> bool:
-    """Return whether a line has the form of an event: a JSON object with the members ``event`` and ``properties``."""
+    """Return whether a line is a JSON object with the members ``event`` and ``properties``.
+
+    A line that begins and ends like such an object is accepted without parsing it; the transform step parses it.
+    """
     if _looks_like_event(line):
         return True
     value = _parse_leniently(line)
@@ -137,9 +147,10 @@ def _looks_like_event(line: bytes) -> bool:
 
 
 class ExportGuard:
-    """Checks the lines of an export, and raises if they cannot be a complete export.
+    """Checks the lines of an export in their order, and raises if they cannot be those of a complete export.
 
-    A line in the middle that is not an event is accepted: the transform step quarantines it with the reason.
+    It detects the words by which Mixpanel reports that it terminated the export, error messages, web pages, and a
+    truncated last line. Any other line that is not an event is accepted and counted; the transform step quarantines it.
     """
 
     def __init__(self) -> None:
@@ -152,7 +163,7 @@ class ExportGuard:
         """Count a blank line.
 
         Raises:
-            ExportTooLarge: there are too many blank lines; gzip compresses a billion of them to a megabyte.
+            ExportTooLarge: there are more blank lines than an export may have; they could be a decompression bomb.
         """
         self._blank += 1
         if self._blank > _MOST_BLANK + 2 * self._lines:
@@ -163,24 +174,27 @@ class ExportGuard:
 
     @property
     def lines(self) -> int:
-        """The number of lines counted so far, without blank lines."""
+        """The number of lines checked or counted so far, without blank lines."""
         return self._lines
 
     def count_ordinary_lines(self, lines: int, last: bytes) -> None:
-        """Count ``lines`` lines that ``check_line`` would accept without parsing; ``last`` is the last such line."""
+        """Count lines that the caller has recognized as events by the same rule as ``check_line``, without parsing.
+
+        ``lines``: their number. ``last``: the last of them, which ``finish`` checks if no other line follows.
+        """
         self._lines += lines
         self._last = last
 
     def check_line(self, line: bytes) -> bool:
-        """Check the next line, which must not be blank, and return whether it has the form of an event (``is_event``).
+        """Check the next line, which must not be blank, and return whether it is an event (see ``is_event``).
 
         Raises:
-            ExportTerminatedEarly: the line states that Mixpanel terminated the export.
-            NotAnExport: the line is an error message or a web page, or most lines are not events.
+            ExportTerminatedEarly: the line states that Mixpanel terminated the export early.
+            NotAnExport: the line is an error message or a web page, or too many lines so far are not events.
         """
         self._lines += 1
         self._last = line
-        # The transform step parses such a line. Its text proves nothing, unless the line only looks like an event.
+        # A line that looks like an event is only parsed here if it may contain the sentinel.
         looks_like_event = _looks_like_event(line)
         if looks_like_event and not (b"early" in line or b"EARLY" in line or b"Early" in line):
             return True
@@ -199,11 +213,11 @@ class ExportGuard:
         return looks_like_event
 
     def finish(self) -> None:
-        """Check the end of the export, after the last line.
+        """Check that the last line is a complete event; to be called after the last line. An empty export is accepted.
 
         Raises:
             TruncatedExport: the last line is not a complete event.
-            NotAnExport: the only line is not an event.
+            NotAnExport: the response is a single line that does not begin like an event.
         """
         if not self._lines:
             return
@@ -218,17 +232,17 @@ class ExportGuard:
 
 
 def _says_terminated(line: bytes, value: object) -> bool:
-    """Return whether a line that is not an event states that Mixpanel terminated the export early.
+    """Return whether a line that is not an event contains the words by which Mixpanel reports an early termination.
 
-    ``value``: the line parsed by ``_parse_leniently``.
+    ``value``: the result of ``_parse_leniently`` for the line.
     """
     if value is _UNPARSABLE and _EVENT_BEGUN.match(line):
         return _SENTINEL_AT_END.search(line) is not None
     if isinstance(value, dict) and isinstance(value.get("properties"), dict):
-        return False  # an event without its name, with arbitrary text
+        return False  # an event without a name, whose text may contain the words by chance
     if _SENTINEL_WORDS.search(line):
         return True
-    # JSON may write any character as an escape.
+    # In JSON, the words may be written with escapes.
     return (
         b"\\u" in line
         and value is not _UNPARSABLE
@@ -245,9 +259,9 @@ def _not_events() -> NotAnExport:
 
 
 def _not_an_export(what: str) -> NotAnExport:
-    """Return the error for a response that is not an export; ``what`` describes the response.
+    """Return the error for a response that is not an export; ``what`` says what it is instead.
 
-    The message contains nothing of the response itself, which may be an event in another form.
+    The message quotes nothing of the response, which may contain personal data.
     """
     return NotAnExport(
         f"Mixpanel responded with {what} instead of events.",
@@ -261,9 +275,10 @@ _TOO_DEEP = object()
 
 
 def _parse_leniently(line: bytes) -> object:
-    """Parse ``line`` as JSON, and accept invalid UTF-8, control characters and integers of any length.
+    """Return ``line`` parsed as JSON, where invalid UTF-8, control characters and very long integers are accepted.
 
-    Return ``_UNPARSABLE`` for incomplete JSON, and ``_TOO_DEEP`` for complete JSON nested too deep for the parser.
+    Returns ``_UNPARSABLE`` if the line is not complete JSON, and ``_TOO_DEEP`` if it is complete but nested too deeply
+    for the parser.
     """
     try:
         text = line.decode("utf-8", "surrogateescape")
@@ -275,7 +290,7 @@ def _parse_leniently(line: bytes) -> object:
 
 
 def _has_balanced_brackets(line: bytes) -> bool:
-    """Return whether every bracket outside strings is closed, which no proper prefix of a JSON object satisfies."""
+    """Return whether a line begins with ``{`` and closes all brackets outside strings, as no truncated object does."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):
         if token[1] == b"":

@@ -1,4 +1,4 @@
-"""An export in progress: its bytes or its lines, and the check at the end that it is complete."""
+"""Reads the response of an export while Mixpanel sends it, and checks at its end that it is complete."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ _AGAIN = "No file was published; a retry exports the day again."
 
 
 class ExportStream:
-    """One export, to be consumed once: ``save`` stores its bytes, iteration yields its lines.
+    """The response of an export, which can be read once: ``save`` writes it to a file, iteration yields its lines.
 
-    Lines are as Mixpanel sent them, but without the newline or CRLF and without a byte order mark at the start of the
-    export; blank lines are omitted. The export is proved complete only after ``save`` returned or the iteration ended
-    normally; only then is ``whole`` True.
+    The lines are yielded as Mixpanel sent them, but without the newline or CRLF, without a byte order mark at the
+    start, and without blank lines. The export is known to be complete only when ``save`` returns or the iteration ends
+    without an error.
+
+    Attributes:
+        bytes_received: the number of bytes of the body received so far, before decompression.
+        is_complete: whether the export was read to its end and is complete.
     """
 
     def __init__(
@@ -41,12 +45,11 @@ class ExportStream:
         self._scan = LineScanner()
         self._gunzip = GunzipStream()
         self.bytes_received = 0
-        """The number of bytes of the body received so far, before decompression."""
-        self.whole = False
+        self.is_complete = False
 
     @property
     def sent_at(self) -> datetime | None:
-        """The time at which Mixpanel began to respond, by Mixpanel's clock; None if the Date header is not valid."""
+        """When Mixpanel began to respond, by Mixpanel's clock; None if the Date header is missing or invalid."""
         try:
             found = parsedate_to_datetime(self._response.headers.get("Date", ""))
         except ValueError:
@@ -59,10 +62,10 @@ class ExportStream:
         return self._scan.rows
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the lines of the export, and check at the end that the export is complete.
+        """Yield the lines of the export, and check at its end that it is complete.
 
         Raises:
-            TruncatedExport: the response ended before the export did, or its completeness cannot be proved.
+            TruncatedExport: the response is truncated, or its end cannot be verified.
             ExportTerminatedEarly: a line of the response states that Mixpanel terminated the export early.
             NotAnExport: the response is not a list of events.
             ExportTooLarge: a line, the number of blank lines, or the expanded size exceeds its limit.
@@ -70,13 +73,13 @@ class ExportStream:
         for piece in self._pieces():
             yield from self._scan.lines(piece)
         yield from self._scan.last_line()
-        self._prove_whole()
+        self._check_complete()
 
     def save(self, path: Path) -> RawFile:
-        """Write the export to the gzip file ``path``, check that the export is complete, and describe the file.
+        """Write the export to the gzip file ``path``, check at its end that it is complete, and describe the file.
 
-        The file contains the gzip members that Mixpanel sent, byte for byte, or one new member for an uncompressed
-        response. Its lines may end in CRLF or be blank, and it may begin with a byte order mark, so read the file with
+        The file contains the gzip data that Mixpanel sent, byte for byte; an uncompressed response is compressed. Its
+        lines may end in CRLF or be blank, and it may begin with a byte order mark, so it has to be read with
         ``raw_file.read_lines``.
 
         Raises:
@@ -91,7 +94,7 @@ class ExportStream:
                 self._scan.scan(piece)
             for _ in self._scan.last_line():
                 pass
-            self._prove_whole()
+            self._check_complete()
             if not self._is_gzip or not file.bytes:  # an empty day has an empty body, which is not gzip
                 gzipped.finish()
             return RawFile(path, self._scan.rows, self._scan.not_events, file.sha256)
@@ -106,7 +109,11 @@ class ExportStream:
         return self._encoding == "gzip"
 
     def _pieces(self) -> Iterator[bytes]:
-        """Yield the decompressed body in pieces; raises NotAnExport unless the status is 200 and the encoding known."""
+        """Yield the decompressed body in pieces.
+
+        Raises:
+            NotAnExport: the status is not 200, or the Content-Encoding is neither gzip nor identity.
+        """
         if self._response.status != 200:  # 206 is a part of the content, 203 a proxy's version of it
             raise NotAnExport(
                 f"Mixpanel responded with HTTP {self._response.status}, which is not a complete export.",
@@ -122,7 +129,11 @@ class ExportStream:
                 yield data
 
     def _received(self) -> Iterator[bytes]:
-        """Yield the bytes of the body as transferred; raises TruncatedExport if the transfer breaks or is too slow."""
+        """Yield the bytes of the body as they arrive, before decompression.
+
+        Raises:
+            TruncatedExport: the connection broke, or the transfer is too slow.
+        """
         chunks = self._response.chunks()
         waited, window_bytes = 0.0, 0
         while True:
@@ -139,7 +150,7 @@ class ExportStream:
                 )
             if data is None:
                 return
-            # Only the time spent waiting counts: the consumer of the lines may be slow.
+            # Only the time of waiting for data counts: the caller may need long to process the lines.
             waited, window_bytes = waited + self._clock.seconds() - began, window_bytes + len(data)
             if waited > self._idle_seconds:
                 if window_bytes < _SLOWEST_BYTES_PER_SECOND * waited:
@@ -150,17 +161,17 @@ class ExportStream:
             failpoint("export.piece")
             yield data
 
-    def _prove_whole(self) -> None:
-        """Raise unless the response and its last line prove the export complete; set ``whole``."""
+    def _check_complete(self) -> None:
+        """Check that the response and its last line are complete, and set ``is_complete``."""
         self._check_end()
         self._scan.finish()
-        self.whole = True
+        self.is_complete = True
 
     def _check_end(self) -> None:
         declared = self._response.length
         if not self._response.is_framed:
-            # RFC 9112 section 8: such a response ends whenever the connection does. A complete gzip member proves nothing,
-            # because another member could have followed.
+            # RFC 9112 section 8: such a response ends when the connection is closed, for whatever reason. A complete
+            # gzip member proves nothing, because another member could have followed.
             raise TruncatedExport(
                 "Mixpanel's response does not state its length, so it cannot be proved complete.",
                 f"{_AGAIN} If it happens every time, check for a proxy that removes Content-Length and chunked coding.",

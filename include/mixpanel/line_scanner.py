@@ -1,7 +1,8 @@
-"""Checks of all lines of an export: ordinary lines in bulk, all other lines individually, with the same result.
+"""Checks the lines of an export with ``ExportGuard``: ordinary lines many at once, all others individually.
 
-An ordinary line is ``{"event":...,"properties":...}``, which ``ExportGuard.check_line`` recognizes as an event without
-parsing. Nearly all lines are ordinary. Checking each line individually takes longer than decompressing it.
+An ordinary line looks like ``{"event":...,"properties":...}`` and does not contain the word "early", so that
+``ExportGuard.check_line`` accepts it without parsing. Nearly all lines of an export are ordinary. They are recognized
+by NumPy, because a Python call for each line takes longer than decompressing it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from include.http.line_splitter import LineSplitter
-from include.mixpanel.byte_places import rare_places
+from include.mixpanel.byte_places import sparse_flatnonzero
 from include.mixpanel.export_guard import ExportGuard, clean_line
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ _E, _A, _R, _L, _Y = b"early"
 
 
 class _Buffers:
-    """Arrays as long as a block, reused for every block: allocating them takes as long as filling them."""
+    """Arrays with one element for each byte of a block, which are reused for every block.
+
+    Allocating them would take as long as filling them.
+    """
 
     def __init__(self) -> None:
         self.bytes = np.empty(0, np.uint8)
@@ -39,7 +43,7 @@ class _Buffers:
         self._all = (self.bytes, self.first, self.second)
 
     def for_bytes(self, size: int) -> _Buffers:
-        """Return this object, with its arrays resized to ``size`` elements and their content undefined."""
+        """Return this object after its arrays have been resized to ``size`` elements, whose values are undefined."""
         if len(self._all[0]) < size:
             self._all = (np.empty(size, np.uint8), np.empty(size, bool), np.empty(size, bool))
         chars, one, other = self._all
@@ -48,9 +52,12 @@ class _Buffers:
 
 
 class LineScanner:
-    """Checks and counts the lines of an export, received in pieces.
+    """Checks and counts the lines of an export that is received in pieces.
 
     The methods raise the errors of ``ExportGuard`` and ``LineSplitter``.
+
+    Attributes:
+        not_events: the number of lines so far that are not events, without blank lines.
     """
 
     def __init__(self) -> None:
@@ -58,7 +65,6 @@ class LineScanner:
         self._splitter = LineSplitter()
         self._buffers = _Buffers()
         self.not_events = 0
-        """The number of rows that are not events; the transform step quarantines them."""
 
     @property
     def rows(self) -> int:
@@ -66,28 +72,28 @@ class LineScanner:
         return self._guard.lines
 
     def scan(self, piece: bytes) -> None:
-        """Append ``piece`` to the export, and check the lines that ``piece`` completes, in bulk where possible."""
+        """Append ``piece`` to the export, and check the lines that it completes, many at once where possible."""
         first, last = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
         for _ in self.lines(piece[:first]):
             pass
         if last > first:
-            self._see_block(piece, first, last)
+            self._check_block(piece, first, last)
         self._splitter.feed(piece[last:])
 
     def lines(self, piece: bytes) -> Iterator[bytes]:
-        """Append ``piece`` to the export, and yield the lines that ``piece`` completes, each after its check.
+        """Append ``piece`` to the export, and yield each line that it completes, once the line has been checked.
 
-        Lines have no newline, CRLF or byte order mark; blank lines are omitted.
+        Lines are yielded without newline, CRLF and byte order mark; blank lines are left out.
         """
         return filter(None, map(self._check_line, self._splitter.feed(piece)))
 
     def last_line(self) -> Iterator[bytes]:
-        """Yield the last line, after its check, if the export does not end in a newline; iterate before ``finish``."""
+        """Check and yield the last line if no newline follows it; to be iterated once, before ``finish``."""
         last = self._splitter.finish()
         return filter(None, map(self._check_line, [last] if last else []))
 
     def finish(self) -> None:
-        """Raise unless the last line is a complete event (``ExportGuard.finish``)."""
+        """Check that the last line is a complete event; see ``ExportGuard.finish``."""
         self._guard.finish()
 
     def _check_line(self, raw: bytes) -> bytes:
@@ -98,11 +104,11 @@ class LineScanner:
         self.not_events += not self._guard.check_line(line)
         return line
 
-    def _see_block(self, piece: bytes, first: int, last: int) -> None:
-        """Check the lines in ``piece[first:last]``, which contains only complete lines."""
+    def _check_block(self, piece: bytes, first: int, last: int) -> None:
+        """Check the lines in ``piece[first:last]``, which ends with a newline, many at once where possible."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
         buffers = self._buffers.for_bytes(len(text))
-        ends = rare_places(np.equal(text, _LINE_FEED, out=buffers.first))
+        ends = sparse_flatnonzero(np.equal(text, _LINE_FEED, out=buffers.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
@@ -119,9 +125,10 @@ class LineScanner:
 def _ordinary(
     piece: bytes, first: int, text: _Bytes, starts: _Places, stops: _Places
 ) -> npt.NDArray[np.bool_]:
-    """Return a boolean array that states for each line whether it is ordinary (see the module's docstring).
+    """Return for each line whether it looks like ``{"event":...,"properties":...}``.
 
-    ``text``: the bytes of ``piece`` from index ``first``. ``starts``, ``stops``: the bounds of the lines in ``text``.
+    ``text``: the bytes of ``piece`` from the index ``first`` on. ``starts``, ``stops``: where each line begins and ends
+    in ``text``.
     """
     if len(text) < _SHORTEST:
         return np.zeros(len(starts), bool)
@@ -135,16 +142,16 @@ def _ordinary(
 
 
 def _lines_with_early(text: _Bytes, ends: _Places, buffers: _Buffers) -> _Places:
-    """Return the indices of the lines that contain the letters "early", in lower or upper case.
+    """Return the indices of the lines that contain "early", in lower or upper case.
 
-    ``ends``: the offsets of the newlines in ``text``.
+    ``ends``: the positions of the newlines in ``text``.
     """
     if len(text) < len(b"early"):
         return np.zeros(0, np.int64)
     small = np.bitwise_or(text, _SMALL, out=buffers.bytes)
     found = np.equal(small[4:], _Y, out=buffers.first[4:])
     found &= np.equal(small[3:-1], _L, out=buffers.second[4:])
-    places = rare_places(found)
+    places = sparse_flatnonzero(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     lines: _Places = np.searchsorted(ends, places)
     return lines

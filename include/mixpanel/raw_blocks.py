@@ -1,4 +1,4 @@
-"""Fast reading of raw event files, in blocks of complete lines without CRLF, byte order marks and blank lines."""
+"""Reads files of raw events in large blocks of complete lines, which is faster than line by line."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import IO, NamedTuple
 
 from isal import igzip
 
-from include.mixpanel.byte_places import rare_places
+from include.mixpanel.byte_places import sparse_flatnonzero
 
 BLOCK_BYTES = 2 * 1024 * 1024
-"""The size of a block: large, because the fixed cost of a block equals the cost of a few hundred lines."""
+"""The size of a block before cleaning. A small block would not pay, because each costs as much as hundreds of lines."""
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _SPACE = 10, 32
 
 
 class Block(NamedTuple):
-    """Complete lines that are not blank, each with its newline, and the number of the first line.
+    """Consecutive lines of one or several files of raw events, without blank lines.
 
-    Line numbers start at 1, count across all files that are read together, and omit blank lines.
+    Attributes:
+        first_line: the number of the first line, counted from 1 over all files that are read together, without blank
+            lines.
+        data: the lines, each with a newline at its end.
     """
 
     first_line: int
@@ -27,20 +30,21 @@ class Block(NamedTuple):
 
 
 def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    r"""Yield the lines of gzip files in blocks; only the byte \\n ends a line, U+2028 and similar characters are text.
+    r"""Yield the lines of gzip files of raw events, in order and in blocks of complete lines.
 
-    A carriage return before a newline, a byte order mark at the start of a file, and blank lines are removed.
+    Blank lines, a carriage return before a newline, and a byte order mark at the start of a file are removed. Only the
+    byte \\n ends a line; U+2028 and similar characters are part of it.
     """
     first_line = 1
-    for data, lines in _cleaned(paths, block_bytes):
+    for data, lines in _clean_blocks(paths, block_bytes):
         yield Block(first_line, data)
         first_line += lines
 
 
 def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of gzip files that have the given numbers, each as its number and its text without newline.
+    """Yield some lines of gzip files of raw events, each as its number and its bytes without the newline.
 
-    ``numbers``: line numbers as in ``Block``, ascending.
+    ``numbers``: the numbers of these lines, counted as in ``Block``, in ascending order.
     """
     left = list(numbers)[::-1]
     for block in read_blocks(paths) if left else ():
@@ -53,11 +57,11 @@ def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[in
             return
 
 
-def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Yield blocks of complete lines, with the number of lines in each; removes the same bytes as ``read_blocks``."""
+def _clean_blocks(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """Yield blocks of complete lines, cleaned as ``read_blocks`` describes, each with the number of its lines."""
     for path in paths:
         is_first = True
-        for data in _whole_lines(path, block_bytes):
+        for data in _read_whole_lines(path, block_bytes):
             if is_first:
                 data = data.lstrip().removeprefix(_BOM)
                 is_first = not data
@@ -72,24 +76,24 @@ def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, i
 
 
 def open_gzip(path: Path, mode: str = "rb") -> IO[bytes]:
-    """Open a gzip file with isal, which decompresses in a third of zlib's time; writing uses compression level 1."""
+    """Open a gzip file with isal, which decompresses in a third of zlib's time; files are written at level 1."""
     file: IO[bytes] = igzip.open(path, mode, compresslevel=1)  # type: ignore[no-untyped-call]
     return file
 
 
 def _count_lines(data: bytes) -> tuple[int, bool]:
-    """Return the number of lines in ``data``, and whether any line is empty or begins with white space.
+    """Return the number of lines in ``data``, and whether a line is empty or begins with white space.
 
-    Mixpanel itself never writes such a line.
+    Mixpanel does not write such lines; if there are some, the caller removes those that are blank.
     """
     import numpy as np
 
     text = np.frombuffer(data, np.uint8)
-    ends = rare_places(text == _NEWLINE)
+    ends = sparse_flatnonzero(text == _NEWLINE)
     return len(ends), bool(text[0] <= _SPACE or (text[ends[:-1] + 1] <= _SPACE).any())
 
 
-def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
+def _read_whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
     rest: list[bytes] = []
     with open_gzip(path) as file:
         while piece := file.read(block_bytes):

@@ -1,4 +1,4 @@
-"""Raw event files: gzipped JSON Lines as Mixpanel sent them, with their reader and writers."""
+"""Writes and reads files of raw events: gzipped JSON Lines as Mixpanel sent them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ _BLOCK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class RawFile:
-    """The description of a file of raw events.
+    """A file of raw events that has been written, with its counts and its digest.
 
-    ``rows``: the number of lines that are not blank. ``not_events``: the number of rows that are not events.
-    ``sha256``: the lower-case hex digest of the file. ``suppressed``: the number of removed lines of forgotten people.
+    Attributes:
+        path: the path of the file.
+        rows: the number of lines, without blank lines.
+        not_events: the number of those lines that are not events.
+        sha256: the digest of the file, in lower-case hexadecimal.
+        suppressed: the number of lines that were not written, because they belong to people on the suppression list.
     """
 
     path: Path
@@ -34,7 +38,7 @@ class RawFile:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of events as ``exported``, and ``not_events`` and ``suppressed`` if they are not 0."""
+        """The counts for the manifest: ``exported``, the number of events; others only if they are not 0."""
         others = {"not_events": self.not_events, "suppressed": self.suppressed}
         return {
             "exported": self.rows - self.not_events,
@@ -43,7 +47,7 @@ class RawFile:
 
 
 class HashedFile:
-    """A file that is being written, with the number (``bytes``) and the SHA-256 of the bytes written so far."""
+    """Writes a file and computes its SHA-256 at the same time; ``bytes`` is the number of bytes written so far."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -51,21 +55,22 @@ class HashedFile:
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Append bytes unchanged."""
+        """Append bytes to the file."""
         self._file.write(data)
         self._hash.update(data)
         self.bytes += len(data)
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of the bytes written so far, in lower-case hexadecimal."""
+        """The SHA-256 of all bytes written so far, in lower-case hexadecimal."""
         return self._hash.hexdigest()
 
 
 class GzipWriter:
-    """Compresses bytes into a file as one gzip member, whose header contains no time and no name.
+    """Writes compressed bytes to a file, as one gzip member.
 
-    The same bytes always give the same file: isal's output depends on the block size, so all blocks have the same size.
+    The same bytes always give the same file, however they are divided among calls of ``write``: the header contains no
+    time and no name, and bytes are compressed in blocks of one size, because isal's output depends on that size.
     """
 
     def __init__(self, file: HashedFile) -> None:
@@ -74,19 +79,19 @@ class GzipWriter:
         self._held = bytearray()
 
     def write(self, data: bytes) -> None:
-        """Append bytes, compressed."""
+        """Append uncompressed bytes."""
         self._held += data
         while len(self._held) >= _BLOCK_BYTES:
             self._file.write(self._packer.compress(self._held[:_BLOCK_BYTES]))
             del self._held[:_BLOCK_BYTES]
 
     def finish(self) -> None:
-        """Write the remaining bytes and the trailer of the gzip member; the file remains open."""
+        """Compress the remaining bytes and write the trailer of the gzip member; the file stays open."""
         self._file.write(self._packer.compress(self._held) + self._packer.flush())
 
 
 class RawLineWriter:
-    """Writes lines to a file of raw events, and counts them."""
+    """Writes lines to a gzip file of raw events, and counts lines and events."""
 
     def __init__(self, path: Path, file: HashedFile) -> None:
         self._path, self._file = path, file
@@ -94,7 +99,7 @@ class RawLineWriter:
         self._rows = self._not_events = 0
 
     def write(self, line: bytes) -> None:
-        """Append a line without its newline; a blank line is omitted, as readers omit it."""
+        """Append a line, which is given without its newline; a blank line is not written."""
         if not line or line.isspace():
             return
         self._gzip.write(line + b"\n")
@@ -102,20 +107,20 @@ class RawLineWriter:
         self._not_events += not is_event(line)
 
     def finish(self) -> RawFile:
-        """Complete the gzip data and return the description of the file."""
+        """Complete the gzip data, and return the file's counts and digest; the file stays open."""
         self._gzip.finish()
         return RawFile(self._path, self._rows, self._not_events, self._file.sha256)
 
 
 @contextmanager
 def hashed_file(path: Path) -> Iterator[HashedFile]:
-    """Open ``path`` for writing, replacing an existing file, and close it at the end of the context."""
+    """Create the file ``path``, or empty an existing one, for writing in a ``with`` block, which closes it."""
     with path.open("wb") as file:
         yield HashedFile(file)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
-    """Write lines, given without their newlines, to a new gzip file at ``path``, and return its description."""
+    """Write lines, given without their newlines, to the gzip file ``path``, and return its counts and digest."""
     with hashed_file(path) as file:
         raw = RawLineWriter(path, file)
         for line in lines:
@@ -126,8 +131,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
 def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
     r"""Yield the lines of gzip files of raw events, in order, without the newline or CRLF.
 
-    A byte order mark at the start of a file and blank lines are omitted. Only the byte ``\\n`` ends a line; U+2028 and
-    similar characters are text.
+    Blank lines, and a byte order mark at the start of a file, are left out. Only the byte ``\\n`` ends a line; U+2028
+    and similar characters are part of it.
     """
     for path in paths:
         first = True

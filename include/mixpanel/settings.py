@@ -19,7 +19,17 @@ EXTRA_FIELDS = ("region", "project_id", "sandbox")
 
 @dataclass(frozen=True)
 class MixpanelSettings:
-    """A service account, a project, and the project's region. ``repr`` shows no credentials.
+    """The settings of a Mixpanel connection: a service account, a project and its region.
+
+    ``repr`` shows no credentials.
+
+    Attributes:
+        username: the user name of the service account.
+        secret: the secret of the service account.
+        project_id: the id of the project.
+        region: where Mixpanel stores the project: ``us``, ``eu`` or ``in``.
+        sandbox_url: the base URL of this project's local sandbox, which stands in for Mixpanel; None: Mixpanel itself.
+        conn_id: the id of the connection, for messages.
 
     Raises:
         ConfigError: a field is invalid; the message does not contain its value.
@@ -57,12 +67,13 @@ class MixpanelSettings:
 
     @classmethod
     def from_connection(cls, **fields: Unpack[ConnectionFields]) -> Self:
-        """Return the settings that an Airflow connection contains.
+        """Return the settings in the fields of an Airflow connection.
 
-        The fields are login, password, the project's id in ``schema`` or extra ``project_id``, and extra ``region``.
+        login and password are the service account's user name and secret. The project id is in ``schema`` or in extra
+        ``project_id``, the region in extra ``region``.
 
         Raises:
-            ConfigError: an unknown extra field, an address that is not Mixpanel's, or an invalid field.
+            ConfigError: an extra field is unknown, the host is not Mixpanel's, or the value of a field is invalid.
         """
         conn_id, extra = fields["conn_id"], fields["extra"]
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
@@ -86,30 +97,30 @@ class MixpanelSettings:
 
     @property
     def source(self) -> Source:
-        """The region and id of the Mixpanel project, which identify the source of exported events."""
+        """The region and id of the Mixpanel project, by which the lake identifies where events come from."""
         return Source(self.region, self.project_id)
 
     @property
     def data_url(self) -> str:
-        """The base URL of the raw event export."""
+        """The base URL for raw event exports."""
         return self.sandbox_url or f"https://{DATA_HOSTS[self.region]}"
 
     @property
     def app_url(self) -> str:
-        """The base URL of the API for the account and the project."""
+        """The base URL for requests about the account and the project."""
         return self.sandbox_url or f"https://{APP_HOSTS[self.region]}"
 
     @property
     def other_regions(self) -> str:
-        """The other regions for a message, such as ``eu or in``."""
+        """The names of the other regions as text for a message, such as ``eu or in``."""
         return " or ".join(region for region in DATA_HOSTS if region != self.region)
 
     @property
     def basic_token(self) -> str:
-        """The user name and secret, base64-encoded for HTTP Basic authentication; secret itself."""
+        """The user name and the secret, encoded for HTTP Basic authentication; to be protected like the secret."""
         return base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that must never be logged or written."""
+        """Values that must never be logged or written: the secret, plain and encoded for HTTP Basic authentication."""
         return (self.secret, self.basic_token)

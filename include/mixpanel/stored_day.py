@@ -1,4 +1,4 @@
-"""The day and single properties of a line of an export, without parsing the rest of the line; never raises."""
+"""Reads the day or a single property of an event line, without decoding the values of the other properties."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def stored_day(line: bytes, *, in_ms: bool) -> date | None:
-    """Return the day whose export contains a line: the day of the line's ``time``, without a time zone conversion.
+    """Return the day whose export contains an event line; None if its ``time`` is missing or is not a valid date.
 
-    ``in_ms``: the unit of ``time`` is milliseconds instead of seconds. None where ``time`` is missing or not a valid date.
+    Mixpanel exports by the day of ``time`` as it is stored, without a time zone conversion. ``in_ms``: whether ``time``
+    is in milliseconds instead of seconds.
     """
     text = property_text(line, "time")
     try:
@@ -36,9 +37,10 @@ def stored_day(line: bytes, *, in_ms: bool) -> date | None:
 
 
 def property_text(line: bytes, name: str) -> str | None:
-    """Return the JSON text of property ``name`` of an event line; None if the line is invalid or lacks the property.
+    """Return the JSON text of the property ``name`` of an event line.
 
-    In a line that is nested too deep for the parser, only a property with a number is found.
+    None if the line is not an event or does not have the property. In a line that is nested too deeply for the parser,
+    only properties whose value is a number are found.
     """
     try:
         value = _decode(line).properties.get(name)
@@ -50,7 +52,7 @@ def property_text(line: bytes, name: str) -> str | None:
 
 
 def _number_at_the_top(line: bytes, key: bytes) -> str | None:
-    """Return the text of the number after ``key`` at nesting depth 2 of a JSON line; None without such a number."""
+    """Return the text of the number after ``key`` at nesting depth 2 of a JSON line; None if it is not found."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):
         if token[0] in (b"{", b"["):

@@ -168,7 +168,7 @@ def test_a_token_is_used_until_two_minutes_before_it_expires(fake_clock: FakeClo
         assert source.token() == first
         fake_clock.at += 1
         assert source.token() != first
-        source.forget()
+        source.discard()
         source.token()
     assert reported == aep.tokens
     assert set(reported) <= set(source.secrets())

@@ -156,10 +156,10 @@ def test_a_failed_batch_is_explained_by_codes_fields_and_counts(fake_clock: Fake
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
         why = asked.batches.why_failed("B1")
-        assert [file.name for file in asked.access.failed_files("B1")] == ["part-1.json"]
-        assert asked.access.failed_files("B1")[0].length == 7
-        assert len(list(asked.access.failed_rows("B1", "part-1.json"))) == 3
-        assert len(list(asked.access.row_errors("B1", "a.json"))) == 5
+        assert [file.name for file in asked.diagnostics.failed_files("B1")] == ["part-1.json"]
+        assert asked.diagnostics.failed_files("B1")[0].length == 7
+        assert len(list(asked.diagnostics.failed_rows("B1", "part-1.json"))) == 3
+        assert len(list(asked.diagnostics.row_errors("B1", "a.json"))) == 5
     assert why.startswith(
         "INGEST-1212-400: rows have errors (6 rows); an unknown code; required at #/_acme/id (3 rows)"
     )
@@ -185,7 +185,7 @@ def test_a_truncated_list_of_errors_says_so(fake_clock: FakeClock, aep: FakeAep)
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}\n{}"
     aep.faults = [times(1, Reply(wire=cut), path="/failed")]
     with serve_http(aep) as served, pytest.raises(ServiceUnavailable, match="is truncated"):
-        list(client(served, fake_clock).access.failed_rows("B1", "f"))
+        list(client(served, fake_clock).diagnostics.failed_rows("B1", "f"))
 
 
 DOCUMENTED = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.aep.upload import Part, Uploader, UploadLimits, received_ranges
+from include.aep.upload import FileRange, Uploader, UploadLimits, received_ranges
 from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, ServiceUnavailable
 from tests.support.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
 from tests.support.fake_clock import FakeClock
@@ -209,13 +209,13 @@ def test_a_file_that_grew_is_sent_up_to_its_size(fake_clock: FakeClock, aep: Fak
 def test_a_part_is_its_range_however_it_is_read(content: bytes, draw: st.DataObject) -> None:
     start = draw.draw(st.integers(0, len(content) - 1))
     size = draw.draw(st.integers(1, len(content) - start))
-    part = Part(io.BytesIO(content), start, size)
+    part = FileRange(io.BytesIO(content), start, size)
     assert len(part) == size
     read = b""
     while block := part.read(draw.draw(st.integers(1, 70))):
         read += block
     assert read == content[start : start + size]
-    assert b"".join(Part(io.BytesIO(content), start, size)) == read
+    assert b"".join(FileRange(io.BytesIO(content), start, size)) == read
 
 
 @pytest.mark.unit
@@ -261,7 +261,7 @@ class Gateway:
         method: str,
         path: tuple[str, ...],
         what: str,
-        open_body: Callable[[], Part],
+        open_body: Callable[[], FileRange],
         headers: dict[str, str] | None = None,
         **more: bool,
     ) -> None:

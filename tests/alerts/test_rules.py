@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from include.alerts.alert import Alert, name_list
 from include.alerts.rules import (
     Failure,
-    Refreshed,
-    expiring_credentials,
+    RefreshedDay,
+    credential_alerts,
     failed_task_alert,
     is_loaded,
     late_day_alert,
     loaded_day_alerts,
-    missing_days,
-    refreshed_days,
+    missing_days_alerts,
+    refresh_alerts,
 )
 from include.alerts.sent import record_sent, was_sent
 from include.board.facts import BatchFacts, Counts, DayFacts
@@ -122,25 +122,25 @@ def test_missing_days_are_one_alert_that_is_new_when_one_of_them_is() -> None:
         "2026-07-03": Verdict("failed", "AEP refused batch B1", "CORRECT"),
         "2026-07-19": Verdict("never run", "never run", "RUN"),
     }
-    (alert,) = missing_days(with_alerts(), BoardIndex(verdicts=verdicts), NOW)
+    (alert,) = missing_days_alerts(with_alerts(), BoardIndex(verdicts=verdicts), NOW)
     assert alert.conditions == ("2026-07-01", "2026-07-03"), "not the one within missing_grace_hours"
     assert "2 days of pipeline shop are missing in AEP: 2026-07-01 (never run)" in alert.sentence
     assert "mixpanel-aep ledger show shop DAY" in alert.remedy
-    assert list(missing_days(with_alerts(), BoardIndex(), NOW)) == []
+    assert list(missing_days_alerts(with_alerts(), BoardIndex(), NOW)) == []
 
 
 @pytest.mark.parametrize(
     ("late", "vanished", "found"), [(10, 1, []), (11, 0, ["refresh"]), (0, 2, ["refresh"]), (0, 0, [])]
 )
 def test_a_refresh_is_an_alert_above_its_limits(late: int, vanished: int, found: list[str]) -> None:
-    refreshed = [Refreshed(DAY, late, vanished, 1000)]
-    assert kinds(refreshed_days(with_alerts(), refreshed, {})) == found
+    refreshed = [RefreshedDay(DAY, late, vanished, 1000)]
+    assert kinds(refresh_alerts(with_alerts(), refreshed, {})) == found
     off = with_alerts(max_late=None, max_vanished=None)
-    assert kinds(refreshed_days(off, refreshed, {"2026-01-01": 3})) == []
+    assert kinds(refresh_alerts(off, refreshed, {"2026-01-01": 3})) == []
 
 
 def test_events_of_older_days_that_are_not_loaded_are_an_alert() -> None:
-    (alert,) = refreshed_days(with_alerts(), [], {"2026-01-01": 3})
+    (alert,) = refresh_alerts(with_alerts(), [], {"2026-01-01": 3})
     assert "2026-01-01: 3 late events not loaded" in alert.sentence
 
 
@@ -155,7 +155,7 @@ def test_a_credential_is_an_alert_a_month_and_a_week_before_its_end_and_after_it
     settings = with_alerts(credentials={"Mixpanel account": date(2027, 1, 1)})
     found = [
         alert.conditions[0].rpartition("/")[2]
-        for alert in expiring_credentials(settings, date.fromisoformat(today))
+        for alert in credential_alerts(settings, date.fromisoformat(today))
     ]
     assert found == ([stage] if stage else [])
 

@@ -93,7 +93,7 @@ def test_a_slow_stream_times_out() -> None:
     with serve_http(script(Reply(wire=chunked(b"x" * 50)))) as served:
         assert ask(served.url) == b"x" * 50
         with pytest.raises(ServiceUnavailable, match=r"did not end within 60 s\."):
-            ask(served.url, Hurried().clock, whole_seconds=60)
+            ask(served.url, Hurried().clock, body_seconds=60)
 
 
 @pytest.mark.sandbox
@@ -102,7 +102,7 @@ def test_a_slow_error_body_times_out() -> None:
         serve_http(script(Reply(wire=chunked(b'{"code":"ODD-1"}' + b" " * 500, status=418)))) as served,
         pytest.raises(RequestRefused, match="HTTP 418, code ODD-1"),
     ):
-        ask(served.url, Hurried().clock, whole_seconds=100)
+        ask(served.url, Hurried().clock, body_seconds=100)
 
 
 @pytest.mark.sandbox

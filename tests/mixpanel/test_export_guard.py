@@ -120,7 +120,7 @@ def test_a_complete_export_is_unchanged(events: list[bytes], cuts: list[int], zi
     headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
     stream = opened(pieces(wire, cuts), Content_Length=str(len(wire)), **headers)
     assert list(stream) == events
-    assert stream.whole
+    assert stream.is_complete
     assert stream.bytes_received == len(wire)
 
 
@@ -138,7 +138,7 @@ def test_bytes_truncated_anywhere_are_never_complete(
     for stream in (announced, unframed):
         with pytest.raises((TruncatedExport, NotAnExport)):
             list(stream)
-        assert not stream.whole
+        assert not stream.is_complete
 
 
 @given(EVENTS, st.data())
@@ -192,7 +192,7 @@ def test_an_empty_response_is_an_empty_day_if_declared() -> None:
     for headers in (plain, plain | {"Content_Encoding": "gzip"}):
         stream = opened([], **headers)
         assert list(stream) == []
-        assert stream.whole
+        assert stream.is_complete
     with pytest.raises(TruncatedExport, match="does not state its length"):
         list(opened([], is_framed=False))
 
@@ -242,7 +242,7 @@ def test_mixpanels_termination_line_is_detected_in_every_spelling(sentinel: byte
     stream = opened([body])
     with pytest.raises(ExportTerminatedEarly, match="terminated this export"):
         list(stream)
-    assert not stream.whole
+    assert not stream.is_complete
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import ExportTerminatedEarly, PipelineError
-from include.mixpanel.byte_places import rare_places
+from include.mixpanel.byte_places import sparse_flatnonzero
 from include.mixpanel.line_scanner import LineScanner
 from tests.support.export_streams import EVENTS, pieces
 
@@ -81,7 +81,7 @@ def test_an_unusual_line_is_detected_anywhere_in_a_block(odd: bytes) -> None:
 def test_positions_equal_those_of_flatnonzero(true: list[int], size: int) -> None:
     found = np.zeros(size, bool)
     found[[place for place in true if place < size]] = True
-    assert rare_places(found).tolist() == np.flatnonzero(found).tolist()
+    assert sparse_flatnonzero(found).tolist() == np.flatnonzero(found).tolist()
 
 
 def test_a_termination_line_at_the_end_of_a_large_block_is_detected() -> None:

@@ -160,7 +160,7 @@ def test_a_stream_that_is_closed_early_is_incomplete(fake_clock: FakeClock) -> N
     with serve_http(script(Reply(200, BODY))) as served:
         with client(served, fake_clock).export(DAY, DAY) as stream:
             assert next(iter(stream)) == ROW
-        assert not stream.whole
+        assert not stream.is_complete
 
 
 @pytest.mark.sandbox
@@ -174,4 +174,4 @@ def test_the_first_error_in_the_bytes_is_raised(
     with serve_http(script(cut)) as served, client(served, fake_clock).export(DAY, DAY) as stream:
         with pytest.raises(ExportTerminatedEarly):
             stream.save(tmp_path / "day.jsonl.gz")
-        assert not stream.whole
+        assert not stream.is_complete

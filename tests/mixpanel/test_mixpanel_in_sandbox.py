@@ -31,7 +31,7 @@ def test_the_hostile_lines_are_unchanged(url: str) -> None:
     asked = client(url, data.HOSTILE_PROJECT_ID, "eu")
     with asked.export(date(2025, 5, 1), date(2026, 7, 1)) as stream:
         lines = list(stream)
-    assert stream.whole
+    assert stream.is_complete
     assert sorted(lines) == sorted(data.HOSTILE_EVENTS.read_bytes().rstrip(b"\n").split(b"\n"))
 
 
@@ -46,7 +46,7 @@ def test_one_event_of_one_day(url: str) -> None:
 def test_a_day_without_events_is_complete_and_empty(url: str) -> None:
     with client(url, data.HOSTILE_PROJECT_ID, "eu").export(date(2024, 1, 1), date(2024, 1, 1)) as stream:
         assert list(stream) == []
-    assert stream.whole
+    assert stream.is_complete
 
 
 def test_me_knows_the_project(url: str) -> None:

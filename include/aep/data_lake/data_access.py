@@ -1,6 +1,6 @@
 """Reads AEP's data lake by downloading the Parquet files of batches from the Data Access API (OAS:data-access.yaml).
 
-One of Adobe's pages calls this API deprecated, so it is used only where a pipeline configures it.
+One of Adobe's pages calls this API deprecated, so it is used only for pipelines with ``verify.reader: data_access``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import urllib3
 
-from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, bucket_of
-from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of
+from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, fingerprint_of
+from include.aep.data_lake.reader import DataLakeReader, Window, names_in_order, prefixes_of
 from include.aep.http import AepHttp, endless_list, objects_in
 from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
@@ -29,11 +29,12 @@ _ROWS = 65_536
 _HINT = "Use Query Service instead (verify.reader: query_service); Adobe has deprecated Data Access."
 
 
-class DataAccessReader(LakeReader):
-    """Reads the Parquet files of a dataset's active batches completely, whatever the window is.
+class DataAccessReader(DataLakeReader):
+    """Reads rows of a dataset by downloading the Parquet files of its active batches.
 
-    ``fingerprints_of`` keeps the ids of all its windows in memory: use it for a few days at once.
-    ``active_batches``: a function that returns the ids of a dataset's active batches, for the dataset's id.
+    Every method downloads all files of the batches, also for a window with few rows. ``fingerprints_of`` has the ids of
+    all its windows in memory: call it for a few days at a time. ``active_batches``: returns the ids of the active
+    batches of the dataset with an id.
     """
 
     def __init__(self, http: AepHttp, active_batches: Callable[[str], Iterable[str]]) -> None:
@@ -42,7 +43,7 @@ class DataAccessReader(LakeReader):
 
     @property
     def query_seconds(self) -> float:
-        """Always 0: this reader runs no queries."""
+        """Always 0, because this reader runs no queries."""
         return 0.0
 
     def batch_ids(self, batch_id: str) -> Iterator[str]:
@@ -55,7 +56,12 @@ class DataAccessReader(LakeReader):
         return (key for key, _ in self.batch_rows(batch_id))
 
     def batch_rows(self, batch_id: str) -> Iterator[tuple[str, datetime]]:
-        """Yield ``_id`` and ``timestamp`` of every row of an active batch; raises the errors of ``batch_ids``."""
+        """Yield the ``_id`` and ``timestamp`` of every row of an active batch, file by file.
+
+        Raises:
+            LakeNotReadable: AEP does not serve the files.
+            ServiceUnavailable: a download is truncated, or AEP does not respond.
+        """
         for file in self._pages((*_BASE, "batches", batch_id, "files"), "list the files of a batch"):
             key = file.get("dataSetFileId")
             if not isinstance(key, str) or not key:
@@ -71,7 +77,7 @@ class DataAccessReader(LakeReader):
                 yield from self._rows_of(key, name)
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """Return the number of rows of each source batch in a window; see ``LakeReader``."""
+        """Return the number of rows in a window by source batch; see ``DataLakeReader``."""
         found: dict[str, int] = {}
         for _, batch in self.ids(dataset, start, end):
             found[batch] = found.get(batch, 0) + 1
@@ -85,15 +91,15 @@ class DataAccessReader(LakeReader):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """Return the fingerprints of several windows, see ``LakeReader``; every file is read once for all of them."""
-        names = in_order(windows)
+        """Return the fingerprints of several windows, see ``DataLakeReader``; each file is downloaded only once."""
+        names = names_in_order(windows)
         keys: dict[str, list[str]] = {name: [] for name in windows}
         for batch in self._selected(dataset, batches):
             for key, moment in self.batch_rows(batch):
-                name = next((each for each in names if windows[each].holds(moment)), None)
+                name = next((each for each in names if windows[each].contains(moment)), None)
                 if name is not None:
                     keys[name].append(key)
-        return {name: bucket_of(found, digits=digits) for name, found in keys.items()}
+        return {name: fingerprint_of(found, digits=digits) for name, found in keys.items()}
 
     def ids(
         self,
@@ -104,12 +110,12 @@ class DataAccessReader(LakeReader):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield the ``_id`` and source batch of every row of a window; see ``LakeReader``."""
+        """Yield the ``_id`` and the source batch of every row in a window; see ``DataLakeReader``."""
         window = Window(start, end)
         length, prefixes = prefixes_of(prefix)
         for batch in self._selected(dataset, batches):
             for key, moment in self.batch_rows(batch):
-                if window.holds(moment) and (not length or key[:length] in prefixes):
+                if window.contains(moment) and (not length or key[:length] in prefixes):
                     yield key, batch
 
     def close(self) -> None:

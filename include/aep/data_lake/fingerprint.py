@@ -1,4 +1,8 @@
-"""Fingerprints of sets of ids: counts and checksums that are equal for equal sets, computed locally and in the lake."""
+"""Fingerprints of sets of ``_id``s, by which a set in this project's lake is compared with one in AEP.
+
+A fingerprint divides the ids into buckets and has counts and a checksum of each. Query Service computes the same values
+in SQL, so that no ids have to be downloaded where the fingerprints are equal.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,12 @@ _LEADING_HEX = re.compile(r"(-?)([0-9A-Fa-f]*)")
 
 @dataclass(frozen=True)
 class Bucket:
-    """Statistics of the rows of a dataset whose ids start with the same hex digits.
+    """Statistics of the rows whose ``_id``s begin with the same hex digits.
 
-    ``rows``: the number of rows, duplicates included; ``ids``: the number of distinct ids; ``checksum``: the exact sum of
-    ``conv(substr(_id, 3, 12), 16, 10)`` over all rows.
+    Attributes:
+        rows: the number of rows, duplicates included.
+        ids: the number of distinct ids.
+        checksum: the exact sum of ``conv(substr(_id, 3, 12), 16, 10)`` over all rows (Spark's SQL).
     """
 
     rows: int
@@ -31,15 +37,16 @@ class Bucket:
         return self.rows - self.ids
 
 
-def bucket_of(
+def fingerprint_of(
     ids: Iterable[str], *, digits: int = BUCKET_DIGITS, is_sorted: bool = False
 ) -> dict[str, Bucket]:
-    """Return the fingerprint of ``ids``: a ``Bucket`` per prefix of hex digits, without empty buckets.
+    """Return the fingerprint of ``ids``: a ``Bucket`` for each prefix that occurs.
 
-    ``is_sorted``: the ids are in ascending order, so that memory use is constant.
+    ``digits``: the length of a prefix in hex digits. ``is_sorted``: promises that the ids are in ascending order, so
+    that not all of them have to be in memory.
 
     Raises:
-        ValueError: ``is_sorted``, and the ids are not in order.
+        ValueError: ``is_sorted`` is True, but the ids are not in ascending order.
     """
     rows: dict[str, int] = defaultdict(int)
     sums: dict[str, int] = defaultdict(int)
@@ -63,9 +70,10 @@ def bucket_of(
 
 
 def checksum_of(key: str) -> int:
-    """Return an id's contribution to the checksum: its hex digits 3 to 14, or the leading ones that are hex digits.
+    """Return what an id adds to its bucket's checksum: characters 3 to 14 as a hexadecimal number.
 
-    This follows Spark's ``conv`` also for foreign ids: a number after a minus sign wraps around at 64 bits.
+    An id of another producer may contain other characters. As in Spark's ``conv``, the number then ends before the
+    first character that is not a hex digit, is 0 without digits, and wraps around at 64 bits after a minus sign.
     """
     digits = _LEADING_HEX.match(key[_CHECKSUM_FROM:_CHECKSUM_TO])
     if digits is None or not digits[2]:

@@ -1,4 +1,4 @@
-"""A Query Service session: opened on first use, with a deadline for each query and this project's errors."""
+"""Runs SQL queries in a session of Query Service, each with a deadline, and translates the driver's errors."""
 
 from __future__ import annotations
 
@@ -24,16 +24,26 @@ _CANCEL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """Limits below those of Query Service: 50,000 rows per result, 10 minutes per query (EP:query-service/guardrails.md)."""
+    """This project's limits for queries, below those of Query Service: 50,000 rows and 10 minutes for each query.
+
+    Source: EP:query-service/guardrails.md.
+
+    Attributes:
+        rows: the maximum number of rows that one query requests.
+        statement_seconds: the deadline of a query.
+        connect_seconds: the timeout for opening a session.
+    """
 
     rows: int = 45_000
-    """The maximum number of rows that one query requests."""
     statement_seconds: float = 540.0
     connect_seconds: int = 60
 
 
 class QueryConnection:
-    """A session of Query Service. Not thread-safe."""
+    """A session of Query Service, which is opened by the first query. Not thread-safe.
+
+    ``logins``: returns the logins to try, in order. The first whose password is accepted is used.
+    """
 
     def __init__(
         self, logins: Callable[[], Sequence[Login]], clock: Clock, limits: QueryLimits | None = None
@@ -46,10 +56,10 @@ class QueryConnection:
         self._connection: psycopg.Connection[TupleRow] | None = None
 
     def rows(self, query: Composed, parameters: Sequence[str]) -> list[TupleRow]:
-        """Return the rows of a query.
+        """Run a query and return its rows.
 
         Raises:
-            QueryServiceBusy, LakeNotReadable, ServiceUnavailable: as ``LakeReader`` describes.
+            QueryServiceBusy, LakeNotReadable, ServiceUnavailable: see ``DataLakeReader``.
         """
         import psycopg
 
@@ -113,7 +123,7 @@ class QueryConnection:
         import psycopg
 
         milliseconds = int(self.limits.statement_seconds * 1000)
-        # The server's timeout setting is not documented, so its refusal is ignored: the client's deadline still applies.
+        # It is not documented that the server has this setting. If not, the deadline of the client still applies.
         with suppress(psycopg.DatabaseError):
             connection.execute(f"set statement_timeout={milliseconds}".encode())
         refusal: PipelineError | None = None
@@ -127,7 +137,10 @@ class QueryConnection:
 
     @contextmanager
     def _deadline(self, connection: psycopg.Connection[TupleRow]) -> Iterator[threading.Event]:
-        """Stop a query that exceeds its deadline: request its cancellation, then close the connection."""
+        """Stop the query in the ``with`` block at its deadline, and set the event that the block receives.
+
+        First the query's cancellation is requested; if it is still running after 5 seconds, the socket is shut down.
+        """
         is_over = threading.Event()
 
         def end() -> None:
@@ -149,7 +162,7 @@ class QueryConnection:
 
 
 def _shut_down_socket(connection: psycopg.Connection[TupleRow]) -> None:
-    """Shut down the connection's socket, so that the driver stops waiting."""
+    """Shut down the connection's socket, so that the driver stops waiting for a response."""
     with suppress(Exception), socket.socket(fileno=connection.pgconn.socket) as own:
         try:
             own.shutdown(socket.SHUT_RDWR)

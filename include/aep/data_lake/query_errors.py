@@ -1,4 +1,7 @@
-"""Errors of Query Service. The server's own text is never in a message: it may quote data or a token."""
+"""Translates errors of Query Service into this project's errors.
+
+The messages never contain the server's text, which may quote data or a token.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,18 @@ _LATER = "The failure is on the side of the service. The task is retried later."
 
 
 class LoginRefused(LakeNotReadable):
-    """Query Service rejected a password; another login may succeed."""
+    """Query Service rejected the password of a login; another login may succeed."""
 
 
 class TableMissing(LakeNotReadable):
-    """Query Service has no table for the dataset, which is normal for some time after its first batch."""
+    """Query Service does not have a table of the dataset, as is normal for some time after the first batch."""
 
 
 def opening_error(error: psycopg.Error, kind: str) -> PipelineError:
-    """Return the error for a session that could not be opened. libpq reports no SQLSTATE then, so the text decides."""
+    """Return the error for a session that could not be opened, by the text of libpq's error, which has no SQLSTATE.
+
+    ``kind``: the kind of password that was used, for the message, such as ``the access token``.
+    """
     message = str(error)[:_LONGEST_REASON]
     if _SESSIONS.search(message):
         return QueryServiceBusy("Query Service has no free session (Session Limit Reached).", _LATER)
@@ -61,7 +67,10 @@ def opening_error(error: psycopg.Error, kind: str) -> PipelineError:
 
 
 def query_error(error: psycopg.Error, *, timed_out: bool) -> PipelineError:
-    """Return the error for a failed query, by its SQLSTATE (EP:query-service/troubleshooting-guide.md)."""
+    """Return the error for a failed query, by its SQLSTATE (EP:query-service/troubleshooting-guide.md).
+
+    ``timed_out``: whether this project stopped the query at its deadline.
+    """
     state = error.sqlstate or ""
     if timed_out or state in ("53400", "57014"):
         return QueryServiceBusy(

@@ -1,4 +1,4 @@
-"""The address of Query Service, and the logins for a session."""
+"""Reads the address of Query Service from AEP, checks it, and returns the logins with which a session can be opened."""
 
 from __future__ import annotations
 
@@ -28,21 +28,33 @@ _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+platform-query\.adob
 
 @dataclass(frozen=True)
 class Login:
-    """One login for a session; ``repr`` shows no password. ``kind`` names the password in messages."""
+    """The address and the credential for one attempt to open a session of Query Service. ``repr`` shows no password.
+
+    Attributes:
+        host: the host name, which TLS compares with the server's certificate.
+        address: the IP address of the host name, which has been checked (``include/http/peer_address.py``).
+        port: the TCP port.
+        user: the user name.
+        password: the access token, or the non-expiring credential.
+        database: the name of the database.
+        kind: the kind of ``password``, for messages, such as ``the access token``.
+        certificates: the path of the file with the CA certificates to trust; None for the local sandbox, without TLS.
+    """
 
     host: str
     address: str
-    """The IP address that the host name resolves to, already checked."""
     port: int
     user: str
     password: str = field(repr=False)
     database: str
     kind: str
     certificates: str | None
-    """The file of CA certificates for the server; None: the local sandbox, without TLS."""
 
     def parameters(self) -> dict[str, str | int]:
-        """Return libpq's parameters, including those that the environment could otherwise set (``PGHOSTADDR`` ...)."""
+        """Return the connection parameters for libpq.
+
+        All those are included that environment variables such as ``PGHOSTADDR`` could otherwise set.
+        """
         with_tls = {
             "sslmode": "verify-full",
             "sslrootcert": self.certificates or "",
@@ -58,7 +70,7 @@ class Login:
             "gssencmode": "disable",
             "target_session_attrs": "any",
             "client_encoding": "UTF8",
-            # The documented kind of login; a server that requests another kind receives no password.
+            # Adobe documents this authentication method; libpq sends no password to a server that requests another.
             "require_auth": "password",
             "application_name": "mixpanel-aep",
             **(with_tls if self.certificates else {"sslmode": "disable"}),
@@ -72,9 +84,10 @@ def logins(
     resolve: Callable[[str, int], str] | None = None,
     network: NetworkSettings | None = None,
 ) -> list[Login]:
-    """Request the address of Query Service from AEP, and return the logins in the order of trial.
+    """Read the address of Query Service from AEP, and return the logins in the order in which to try them.
 
-    ``resolve``: a function that returns the IP address of a host and port.
+    The first has the access token as its password, the second the non-expiring credential of the connection, if any.
+    ``resolve``: returns the IP address of a host name and port; None: by DNS.
 
     Raises:
         LakeNotReadable: the permission or the licence is missing, or the address does not belong to Query Service.
@@ -118,7 +131,7 @@ def logins(
 
 
 def _is_sandbox_host(sandbox_url: str, host: str) -> bool:
-    """Return whether the host of Query Service is the machine of a sandbox that the deployment lists."""
+    """Return whether ``host`` is that of ``sandbox_url``, a sandbox on another machine that the deployment permits."""
     return is_listed_elsewhere(sandbox_url) and urlsplit(sandbox_url).hostname == host
 
 
@@ -130,7 +143,7 @@ def _parameters(http: AepHttp) -> dict[str, object]:
 
 
 def _passwords(settings: AepSettings, tokens: TokenSource) -> list[tuple[str, str]]:
-    """Return the access token, then the non-expiring credential where the connection has one."""
+    """Return the kind and the text of each password: the access token, then the non-expiring credential if any."""
     found = [("the access token", tokens.token())]
     if settings.query_secret is not None:
         found.append(("the non-expiring credential", f"{settings.query_account}:{settings.query_secret}"))

@@ -1,4 +1,4 @@
-"""Reads the data lake by SQL: small fingerprints first, ids only where needed, every result below the row limit."""
+"""Reads AEP's data lake by SQL queries, divided so that each result stays below Query Service's row limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
 from include.aep.data_lake.query_connection import QueryConnection
 from include.aep.data_lake.query_errors import TableMissing
-from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of, utc_text
+from include.aep.data_lake.reader import DataLakeReader, Window, names_in_order, prefixes_of, utc_text
 from include.aep.model import Dataset
 from include.errors import LakeNotReadable
 
@@ -27,8 +27,8 @@ _SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
 _MOMENT = "CAST(%s AS timestamp)"
 
 
-class QueryServiceReader(LakeReader):
-    """Reads the data lake by SQL queries over one session of Query Service."""
+class QueryServiceReader(DataLakeReader):
+    """Reads rows of a dataset by SQL queries in one session of Query Service."""
 
     def __init__(self, connection: QueryConnection) -> None:
         self._connection = connection
@@ -39,7 +39,7 @@ class QueryServiceReader(LakeReader):
         return self._connection.query_seconds
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """Return the number of rows of each source batch in a window; see ``LakeReader``."""
+        """Return the number of rows in a window by source batch; see ``DataLakeReader``."""
         where, values = _window_condition(start, end)
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
         return {str(batch): int(count) for batch, count in found.complete()}
@@ -52,8 +52,8 @@ class QueryServiceReader(LakeReader):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """Return the fingerprints of several windows, see ``LakeReader``; one query reads up to 31 windows of 256 buckets."""
-        names = in_order(windows)
+        """Return the fingerprints of several windows, see ``DataLakeReader``; one query reads up to 31 windows."""
+        names = names_in_order(windows)
         found: dict[str, dict[str, Bucket]] = {name: {} for name in windows}
         size = max(1, min(_WINDOWS_PER_QUERY, self._connection.limits.rows // 16**digits))
         for at in range(0, len(names), size):
@@ -73,7 +73,10 @@ class QueryServiceReader(LakeReader):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield ids and source batches, see ``LakeReader``: one counting query, then one for every 45,000 rows."""
+        """Yield the ``_id`` and the source batch of every row in a window; see ``DataLakeReader``.
+
+        One query counts the rows by the beginning of their ids, then each further query reads up to 45,000 rows.
+        """
         length, prefixes = prefixes_of(prefix)
         present = self._batches_in_window(dataset, start, end, batches)
         if (length and not prefixes) or (present is not None and not present):
@@ -88,7 +91,7 @@ class QueryServiceReader(LakeReader):
     def _buckets(
         self, dataset: Dataset, windows: Sequence[Window], batches: Collection[str] | None, digits: int
     ) -> Iterator[tuple[int, str, Bucket]]:
-        """Yield each bucket of the windows: the window's number, the bucket's name, and the bucket."""
+        """Yield each bucket of the windows, with the index of its window and the common first digits of its ids."""
         start, end = windows[0].start, windows[-1].end
         present = self._batches_in_window(dataset, start, end, batches)
         if present is not None and not present:
@@ -111,9 +114,10 @@ class QueryServiceReader(LakeReader):
     def _ids_below(
         self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
     ) -> Iterator[tuple[str, str]]:
-        """Yield the rows whose ids have one of the ``prefixes`` of this ``length``.
+        """Yield the ``_id`` and source batch of the rows whose ids begin with one of ``prefixes``.
 
-        They are counted by the first ``digits`` of their ids, then read in groups below the row limit.
+        The rows are counted by the first ``digits`` hex digits of their ids, then read in groups below the row limit. A
+        group that is too large is divided by one more digit. ``length``: the length of each prefix; 0: all ids.
         """
         where, values = scope.prefix_condition(length, prefixes)
         columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
@@ -133,12 +137,12 @@ class QueryServiceReader(LakeReader):
             if result.is_complete:
                 yield from ((str(key), str(batch)) for key, batch in result.rows)
             elif result.rows:
-                # The limit is lower than documented: use smaller groups from here on.
+                # The server's row limit is lower than documented: the following groups have to be smaller.
                 self._connection.limits = replace(self._connection.limits, rows=max(1, len(result.rows) - 1))
                 yield from self._ids_below(scope, digits, group, digits)
 
     def _rows_of_one_id(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
-        """Yield the rows of one id that has more rows than a result may have, counted by batch."""
+        """Yield the rows of an id that has more rows than a result can have, from their number in each source batch."""
         where, values = scope.prefix_condition(digits, prefix)
         columns = f"_id, {_SOURCE} AS b, count(*) AS n"
         for key, batch, count in self._rows(
@@ -149,13 +153,13 @@ class QueryServiceReader(LakeReader):
     def _batches_in_window(
         self, dataset: Dataset, start: datetime, end: datetime, batches: Collection[str] | None
     ) -> Collection[str] | None:
-        """Return ``batches``; if the collection is long, only those of its batches that have a row in the window."""
+        """Return ``batches``; if they are too many for a query, only those with a row in the window."""
         if batches is None or len(batches) <= _MOST_BATCHES:
             return batches
         return set(batches) & self.rows_by_batch(dataset, start, end).keys()
 
     def _rows(self, dataset: Dataset, columns: str, rest: str, values: Sequence[str]) -> _Rows:
-        """Run a SELECT over the dataset's table; return its rows, and their number before any limit."""
+        """Run a SELECT of ``columns`` on the dataset's table; ``rest`` is the query from WHERE on, with ``values``."""
         from psycopg import sql
 
         text = f"SELECT {columns}, count(*) OVER () AS total FROM {{table}} {rest}"  # noqa: S608 - constants only
@@ -166,7 +170,7 @@ class QueryServiceReader(LakeReader):
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a result, and how many rows the result has without the row limit of Query Service."""
+    """The rows that a query returned, and how many rows (``total``) its result has without the server's row limit."""
 
     rows: list[TupleRow]
     total: int
@@ -176,7 +180,11 @@ class _Rows:
         return len(self.rows) == self.total
 
     def complete(self) -> list[TupleRow]:
-        """Return the rows, or raise LakeNotReadable if the result was truncated."""
+        """Return the rows.
+
+        Raises:
+            LakeNotReadable: the server truncated the result.
+        """
         if not self.is_complete:
             raise LakeNotReadable(
                 f"Query Service truncated a result of {self.total} rows after {len(self.rows)} rows.",
@@ -188,16 +196,16 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Scope:
-    """The rows of a window and of some batches."""
+    """The rows to read, as a dataset and an SQL condition (``where``) with its parameters (``values``)."""
 
     dataset: Dataset
     where: str
     values: list[str]
 
     def prefix_condition(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
-        """Return the SQL condition for ids that start with one of ``prefixes``, and its parameters.
+        """Return the SQL condition for those of the rows whose ids begin with one of ``prefixes``, and its parameters.
 
-        ``length``: the length of each prefix; 0 selects all ids.
+        ``length``: the length of each prefix; 0: all ids.
         """
         if not length:
             return self.where, self.values
@@ -209,7 +217,7 @@ class _Scope:
 
 
 def table_of(dataset: Dataset) -> str:
-    """Return the name of the dataset's table in Query Service: the tag ``adobe/pqs/table``.
+    """Return the name of the dataset's table in Query Service, which AEP writes into the tag ``adobe/pqs/table``.
 
     Raises:
         TableMissing: the tag is missing, or is not a valid table name.
@@ -227,10 +235,7 @@ def table_of(dataset: Dataset) -> str:
 def _window_condition(
     start: datetime, end: datetime, batches: Collection[str] | None = None
 ) -> tuple[str, list[str]]:
-    """Return an SQL condition for the rows whose ``timestamp`` is in a window, and the values of its parameters.
-
-    ``batches``: only rows that one of these batches loaded; None: rows of every batch.
-    """
+    """Return the SQL condition for the rows of a window, and if given of ``batches`` only, and its parameters."""
     where = f"WHERE timestamp >= {_MOMENT} AND timestamp < {_MOMENT}"
     values = [utc_text(start), utc_text(end)]
     if batches is None:
@@ -240,7 +245,10 @@ def _window_condition(
 
 
 def _group_by_count(counts: Mapping[str, int], most: int) -> Iterable[list[str]]:
-    """Yield names in groups whose total count is at most ``most``; a name with a larger count forms its own group."""
+    """Yield the names in ``counts`` in groups whose counts add up to at most ``most``.
+
+    A name whose own count is larger than ``most`` is a group of its own.
+    """
     group: list[str] = []
     size = 0
     for name in sorted(counts):

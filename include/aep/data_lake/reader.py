@@ -1,4 +1,4 @@
-"""The base class of the readers of AEP's data lake, by SQL (Query Service) and by files (Data Access)."""
+"""The interface for reading rows of AEP's data lake, which is implemented by SQL and by downloads of files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from include.aep.model import Dataset
 
 @dataclass(frozen=True)
 class Window:
-    """The rows whose ``timestamp`` is in ``start <= timestamp < end``; both have a time zone.
+    """A period of time that selects the rows with ``start <= timestamp < end``; both moments have a time zone.
 
     Raises:
         ValueError: a bound has no time zone, or the bounds are not in order.
@@ -29,13 +29,13 @@ class Window:
         if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
             raise ValueError("a window needs two moments with a time zone, in order")
 
-    def holds(self, moment: datetime) -> bool:
+    def contains(self, moment: datetime) -> bool:
         """Return whether ``moment``, which has a time zone, is in the window."""
         return self.start <= moment < self.end
 
 
 EVER = Window(datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
-"""A window with every row, for reading complete batches; a dataset partitioned by time must be searched completely."""
+"""A window that contains every row, for reading whole batches; AEP then has to search the partitions of all days."""
 
 
 def utc_text(moment: datetime) -> str:
@@ -43,24 +43,26 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-class LakeReader(ABC):
-    """Reads the active rows of a dataset. Not thread-safe; close it, or use it in a ``with`` block.
+class DataLakeReader(ABC):
+    """Reads the rows of a dataset's active batches. Not thread-safe; close it, or use it in a ``with`` block.
 
-    ``batches``: ids of source batches; only their rows count. None: every row counts, also those of other producers.
-    All methods raise:
-        QueryServiceBusy: no session is free, another query is running, or the query took too long; retry later.
-        ServiceUnavailable: AEP cannot be reached or does not respond.
-        LakeNotReadable: permission, licence, login or table are missing; a retry does not help.
+    The methods have the argument ``batches`` in common: the ids of the batches whose rows are read. None: the rows of
+    all batches, also of those that other producers loaded.
+
+    Raises:
+        QueryServiceBusy: by each method, if no session is free or a query took too long. A later retry helps.
+        ServiceUnavailable: by each method, if AEP cannot be reached or does not respond.
+        LakeNotReadable: by each method, if the permission, licence, login or table is missing. A retry does not help.
     """
 
     @property
     @abstractmethod
     def query_seconds(self) -> float:
-        """The total duration of all queries so far, in seconds; 0 for a reader that reads files."""
+        """The total duration of all queries so far, in seconds; 0 for a reader that downloads files."""
 
     @abstractmethod
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> Mapping[str, int]:
-        """Return how many rows each source batch has in a window; "" stands for rows without a source batch."""
+        """Return the number of rows in a window by the id of their source batch; "" for rows without one."""
 
     def fingerprints(
         self,
@@ -71,7 +73,7 @@ class LakeReader(ABC):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> Mapping[str, Bucket]:
-        """Return the fingerprint of a window's ids by bucket, as ``bucket_of`` does."""
+        """Return the fingerprint of the ``_id``s in a window: a ``Bucket`` for each prefix of ``digits`` hex digits."""
         return self.fingerprints_of(dataset, {"": Window(start, end)}, batches=batches, digits=digits)[""]
 
     @abstractmethod
@@ -83,7 +85,9 @@ class LakeReader(ABC):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> Mapping[str, Mapping[str, Bucket]]:
-        """Return the fingerprints of several windows, such as days, by name; a window without rows is empty.
+        """Return the fingerprints of several windows, such as days, by the window's name.
+
+        The fingerprint of a window without rows is empty.
 
         Raises:
             ValueError: two windows overlap.
@@ -99,9 +103,9 @@ class LakeReader(ABC):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield ``_id`` and source batch of every row of a window, duplicates included, in any order.
+        """Yield the ``_id`` and the source batch of every row in a window, duplicates included, in any order.
 
-        ``prefix``: only ids with this prefix; several prefixes must have the same length.
+        ``prefix``: the first hex digits of the ids to yield, or several such prefixes of the same length; "": all ids.
         """
 
     @abstractmethod
@@ -118,9 +122,10 @@ class LakeReader(ABC):
 
 
 def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
-    """Return the length of the prefixes, and the prefixes; "" has length 0 and matches every id.
+    """Return the common length of one or several prefixes, and the prefixes as a set.
 
-    An empty collection matches no id, and its length is not 0.
+    For "", which every id has, the length is 0 and the set is empty. For an empty collection, which matches no id, the
+    set is empty as well, but the length is 1.
 
     Raises:
         ValueError: the prefixes differ in length.
@@ -133,8 +138,8 @@ def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
     return length, prefixes if length else frozenset()
 
 
-def in_order(windows: Mapping[str, Window]) -> list[str]:
-    """Return the names of windows, ordered by their start.
+def names_in_order(windows: Mapping[str, Window]) -> list[str]:
+    """Return the names of the windows, ordered by the start of each window.
 
     Raises:
         ValueError: two windows overlap.

@@ -1,6 +1,7 @@
-"""Setup: plan all changes that a pipeline needs in AEP, show the plan, and execute exactly that plan.
+"""Setup creates what a pipeline needs in AEP: namespaces, field group, schema, identities and dataset.
 
-``read_state`` reads AEP, ``plan_setup`` is a pure function of state and requirements, ``apply_plan`` executes the plan.
+``read_state`` reads AEP's current state, ``plan_setup`` computes the missing changes from it and from the pipeline's
+files, and ``apply_plan`` executes exactly the changes of the plan, which a user can see before.
 """
 
 from __future__ import annotations

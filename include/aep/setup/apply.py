@@ -20,10 +20,13 @@ from include.lake.lake import Lake
 
 @dataclass(frozen=True)
 class SetupResult:
-    """The result of a setup.
+    """The result of an executed plan.
 
-    ``changes``: the changes that were made, one clause each; empty when nothing was missing. ``notes``: what was not
-    changed, one sentence each.
+    Attributes:
+        dataset_id: the id of the pipeline's dataset.
+        schema_id: the ``$id`` of its schema.
+        changes: a clause in the past tense for each change that was made; empty if nothing was missing.
+        notes: sentences for the user about what setup does not change, or about limits.
     """
 
     dataset_id: str
@@ -38,19 +41,23 @@ def plan_pipeline(
     owner: Ownership,
     neighbours: Callable[[], Neighbours] = Neighbours,
 ) -> Plan:
-    """Read AEP's state and return the plan for a pipeline, without any change in AEP.
+    """Read AEP's state and return the changes that a pipeline needs, without any change in AEP.
 
-    ``neighbours``: returns the pipelines of the same AEP sandbox, whose batches count toward the same guardrail; called
-        only for a dataset of Profile.
+    Args:
+        pipeline: the pipeline, from its file.
+        aep: the client of the pipeline's AEP connection.
+        owner: the owner with which the ownership tags of the dataset are compared.
+        neighbours: returns the other pipelines that load into the AEP sandbox, which count toward Adobe's maximum of
+            batches a day; called only if the dataset is or will be enabled for Profile.
 
     Raises:
-        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; another pipeline is allowed
-            if ``aep.formerly`` names it.
+        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; a pipeline that
+            ``aep.formerly`` names is accepted.
         ConfigError, SchemaError, DatasetMissing: the plan cannot succeed; see ``plan_setup``.
     """
     requirements = SetupRequirements.of(pipeline)
     state = read_state(aep, requirements)
-    owner.require(state.dataset)
+    owner.require_owner(state.dataset)
     owner.require_retagging(state.dataset, pipeline.aep.formerly)
     tags = state.dataset["tags"] if state.dataset else {}
     plan = plan_setup(state, requirements, owner.missing_tags(tags))
@@ -63,11 +70,12 @@ def plan_pipeline(
 def apply_plan(
     plan: Plan, aep: AepClient, owner: Ownership, on_change: Callable[[Change], None] | None = None
 ) -> SetupResult:
-    """Execute the changes of a plan in order; ``on_change`` is called after each.
+    """Execute the changes of a plan in their order; ``on_change`` is called after each change.
 
     Raises:
-        AccessDenied: the credential lacks a permission, which is named; a further run continues.
-        AlreadyExists: another user created the same object after the plan was made.
+        AccessDenied: the credential does not have the permission that the message names. The changes before it were
+            made; another setup makes the rest.
+        AlreadyExists: another user has created one of the objects since the plan was made.
     """
     if owner.lake is not None:
         owner.lake.check_writable()
@@ -98,10 +106,10 @@ def setup_pipeline(
     pipelines: Iterable[str] = (),
     on_change: Callable[[Change], None] | None = None,
 ) -> SetupResult:
-    """Plan and create everything that a pipeline needs in AEP.
+    """Plan the changes that a pipeline needs in AEP, and execute the plan immediately.
 
-    A ``lake`` gets an id, which is written to a tag of the dataset. ``source`` is the Mixpanel project as
-    ``<region>/<project id>``, ``pipelines`` the names of all pipeline files; see :class:`Ownership`.
+    A ``lake`` without an id gets one, which is written into a tag of the dataset. ``source`` and ``pipelines``: see
+    :class:`Ownership`. ``on_change`` is called after each change.
 
     Raises:
         ConfigError, SchemaError, DatasetMissing: the plan cannot succeed; nothing was changed.

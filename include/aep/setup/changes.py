@@ -1,4 +1,4 @@
-"""The changes of a plan: description, reversibility, required permission, and the request that makes the change."""
+"""The kinds of changes that setup can make in AEP, each with its description for the user and its request."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from include.json_types import JsonMapping, JsonObject
 
 _REVERSIBLE = ("create_schema", "create_dataset", "tag_dataset")
 Details = tuple[tuple[str, str], ...]
+"""Rows of two texts that show the parts of a change, such as the path and the type of each new field."""
 
 
 @dataclass
 class ChangeContext:
-    """The state of a plan's execution: the AEP client, the dataset's owner, and the ids of objects created so far."""
+    """What the changes of a plan need for their requests, including the ids of objects that earlier changes created.
+
+    The ids are those of the schema, of the pipeline's own field group, and of the dataset; each is "" until the object
+    exists. ``owner``: the owner whose tags the dataset gets.
+    """
 
     aep: AepClient
     owner: Ownership
@@ -29,11 +34,15 @@ class ChangeContext:
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a plan.
+    """One change of a plan, which is made by one request to AEP.
 
-    ``what``: the change as an imperative clause; ``done``: the same clause in the past tense; ``details``: rows for
-    display. ``config_key``: the key of the pipeline file that requires the change. ``permission``: the AEP permission
-    that it needs (EP:access-control/home.md#permissions).
+    Attributes:
+        what: the change as an imperative clause, such as ``create dataset 'Events'``.
+        done: the same clause in the past tense.
+        config_key: the key of the pipeline file that requires the change.
+        details: rows of two texts for display, such as the path and the type of each new field.
+        kind: the kind of the change in ``--json`` output.
+        permission: the AEP permission that the change needs (EP:access-control/home.md#permissions).
     """
 
     what: str
@@ -49,7 +58,7 @@ class Change:
         return self.kind not in _REVERSIBLE
 
     def send(self, context: ChangeContext) -> None:
-        """Send the request that makes the change, and keep the id of a created object in ``context``."""
+        """Send the request that makes the change, and write the id of an object that it creates into ``context``."""
         raise NotImplementedError
 
     def to_json(self) -> JsonObject:
@@ -65,7 +74,7 @@ class Change:
 
 @dataclass(frozen=True)
 class CreateNamespace(Change):
-    """Create an identity namespace, which can never be deleted."""
+    """Create an identity namespace, which AEP cannot delete again."""
 
     kind = "create_namespace"
     permission = "Manage Identity Namespaces"
@@ -80,7 +89,7 @@ class CreateNamespace(Change):
 
 @dataclass(frozen=True)
 class CreateFieldGroup(Change):
-    """Create a field group. AEP can remove the group while no schema in use contains it, but not single fields."""
+    """Create the pipeline's own field group, from which AEP cannot remove single fields again."""
 
     kind = "create_field_group"
     body: JsonMapping = field(default_factory=dict)
@@ -92,20 +101,23 @@ class CreateFieldGroup(Change):
 
 @dataclass(frozen=True)
 class GrowFieldGroup(Change):
-    """Add fields to the pipeline's field group, or relax constraints of its fields."""
+    """Add fields to the pipeline's own field group, or relax constraints of its fields."""
 
     kind = "grow_field_group"
     plan: FieldGroupPlan | None = None
 
     def send(self, context: ChangeContext) -> None:
-        """Send the JSON Patch of the planned field group to AEP."""
+        """Send the planned JSON Patch of the field group to AEP."""
         assert self.plan is not None and self.plan.group_id is not None
         context.aep.registry.patch("fieldgroups", self.plan.group_id, self.plan.operations)
 
 
 @dataclass(frozen=True)
 class CreateSchema(Change):
-    """Create a schema. ``parts``: ``$id``s of class and field groups; ``with_own_group``: add the pipeline's own field group."""
+    """Create the schema from the class and field groups ``parts`` (``$id``s).
+
+    ``with_own_group``: whether it also gets the pipeline's own field group, which an earlier change may create.
+    """
 
     kind = "create_schema"
     title: str = ""
@@ -127,7 +139,7 @@ class CreateSchema(Change):
 
 @dataclass(frozen=True)
 class ExtendSchema(Change):
-    """Add field groups to the schema."""
+    """Add field groups to the schema; ``parts`` and ``with_own_group`` as in ``CreateSchema``."""
 
     kind = "extend_schema"
     parts: tuple[str, ...] = ()
@@ -142,7 +154,7 @@ class ExtendSchema(Change):
 
 @dataclass(frozen=True)
 class MarkIdentity(Change):
-    """Mark a field as an identity."""
+    """Mark the field with the path ``pointer``, such as ``/_tenant/userId``, as an identity of ``namespace``."""
 
     kind = "mark_identity"
     permission = "Manage Identity Metadata"
@@ -151,7 +163,7 @@ class MarkIdentity(Change):
     primary: bool = False
 
     def send(self, context: ChangeContext) -> None:
-        """Create the identity descriptor."""
+        """Create the identity descriptor of the field."""
         context.aep.registry.create_descriptor(
             {
                 "@type": "xdm:descriptorIdentity",
@@ -166,13 +178,13 @@ class MarkIdentity(Change):
 
     @property
     def permanent(self) -> bool:
-        """Whether the identity is primary, which AEP cannot undo."""
+        """Whether the field becomes the primary identity, which AEP cannot undo."""
         return self.primary
 
 
 @dataclass(frozen=True)
 class EnableSchema(Change):
-    """Enable the schema for Profile, irreversibly."""
+    """Enable the schema for Profile, which AEP cannot undo."""
 
     kind = "enable_schema"
 
@@ -184,17 +196,17 @@ class EnableSchema(Change):
 
 @dataclass(frozen=True)
 class CreateDataset(Change):
-    """Create the dataset."""
+    """Create the dataset, with its ownership tags."""
 
     kind = "create_dataset"
     permission = "Manage Datasets"
     name: str = ""
     description: str = ""
     tags: Mapping[str, list[str]] = field(default_factory=dict)
-    """The tags that enable the dataset for Profile; ``send`` adds the ownership tags."""
+    """The tags that enable the dataset for Profile, if any; ``send`` adds the ownership tags."""
 
     def send(self, context: ChangeContext) -> None:
-        """Create the dataset with its tags."""
+        """Create the dataset with all its tags."""
         reference = {"id": context.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"}
         context.dataset_id = context.aep.catalog.create_dataset(
             {
@@ -225,7 +237,7 @@ class EnableDataset(Change):
 
 @dataclass(frozen=True)
 class TagDataset(Change):
-    """Write the ownership tags of a dataset. ``dataset``: the dataset, with its tags at the time of the change."""
+    """Write the ownership tags that an existing dataset, with its tags before this change, does not have."""
 
     kind = "tag_dataset"
     permission = "Manage Datasets"

@@ -1,4 +1,4 @@
-"""Composes a plan's future schema locally, so that the plan is checked before the first change."""
+"""Computes the schema as it will be after the plan, so that the mapping is checked before the first change in AEP."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
 
 
 def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...]:
-    """Return the ``$id``s of the parts to add to the schema, in order, without the pipeline's own field group.
+    """Return the ``$id``s of the class and field groups to add to the schema, in order.
 
-    Parts are the field groups in ``aep.field_groups`` that the schema lacks, and a new schema's class and identity map.
+    They are the field groups in ``aep.field_groups`` that the schema does not have yet and, for a new schema, first its
+    class and the field group IdentityMap. The pipeline's own field group is not among them.
 
     Raises:
-        SchemaError: a field group is missing, ambiguous, or intended for another class.
+        SchemaError: a field group does not exist, has an ambiguous title, or is intended for another class.
     """
     there = state.references
     new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
@@ -32,10 +33,12 @@ def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...
 
 
 def future_schema(state: AepState, requirements: SetupRequirements, parts: Sequence[str]) -> XdmSchema:
-    """Return the schema with ``parts`` and the pipeline's own field group.
+    """Return the schema as it will be once ``parts`` and the pipeline's own field group are added.
+
+    ``parts``: the ``$id``s that ``parts_of`` returned.
 
     Raises:
-        SchemaError: two parts contradict each other.
+        SchemaError: two of its parts define the same field differently.
     """
     document: JsonObject = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
     own = str(state.group["$id"]) if state.group is not None else None
@@ -51,7 +54,10 @@ def future_schema(state: AepState, requirements: SetupRequirements, parts: Seque
 
 
 def _with_part(document: JsonObject, other: JsonObject, schema: str, part: str) -> JsonObject:
-    """Return the resolved schema ``document`` combined with a field group. ``schema``, ``part``: their titles for the error."""
+    """Return the resolved schema ``document`` with the fields of ``other``.
+
+    ``schema``, ``part``: the names of the schema and of the field group, for the error message.
+    """
     try:
         return merged(document, other, "its root")
     except SchemaError as clash:
@@ -71,7 +77,7 @@ def _fields(part: JsonMapping) -> JsonObject:
 
 
 def _field_group_id(state: AepState, name: str) -> str:
-    """Return the ``$id`` of a field group in ``aep.field_groups``."""
+    """Return the ``$id`` of the only field group with the title or ``$id`` ``name`` that fits the schema's class."""
     found = [each for each in state.field_group_ids[name] if each in state.parts or each in state.references]
     if not found:
         raise SchemaError(
@@ -91,10 +97,12 @@ def _field_group_id(state: AepState, name: str) -> str:
 
 
 def require_class(state: AepState, part: str, name: str) -> None:
-    """Refuse a field group that is not intended for the schema's class.
+    """Check that the field group ``part``, whose title is ``name``, may be added to the schema's class.
+
+    A field group that the schema already has is accepted.
 
     Raises:
-        SchemaError: naming both classes.
+        SchemaError: the field group is intended for other classes; the message names them and the schema's class.
     """
     if part in state.references or _fits_class(state, part):
         return
@@ -108,9 +116,9 @@ def require_class(state: AepState, part: str, name: str) -> None:
 
 
 def _fits_class(state: AepState, part: str) -> bool:
-    """Return whether a field group fits the schema's class or behavior.
+    """Return whether the field group ``part`` may be added to a schema of this class or behavior.
 
-    Adobe does not document field groups without ``meta:intendedToExtend``; they are assumed to fit every class.
+    A field group without ``meta:intendedToExtend``, which Adobe does not document, is assumed to fit every class.
     """
     has = {EXPERIENCE_EVENT, _BEHAVIOR}
     if state.schema is not None:

@@ -1,4 +1,4 @@
-"""The changes to the dataset, and the check that the pipeline's target in AEP is consistent."""
+"""Plans the changes to the dataset, and checks that dataset, schema and titles in AEP agree with the pipeline file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from include.aep.catalog import is_dataset_id
 from include.aep.load_id import PIPELINE_TAG
 from include.aep.profile import enabled_tags
-from include.aep.setup import changes as made
+from include.aep.setup import changes as setup_changes
 from include.aep.setup.profile import ProfilePlan
 from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
@@ -22,12 +22,12 @@ _HOLDERS = {
 
 
 def require_target(state: AepState, requirements: SetupRequirements) -> None:
-    """Raise if the dataset has another schema, if AEP has no dataset with the given id, or if a title is in use.
+    """Check that setup can create or use the dataset and the schema that the pipeline file names.
 
     Raises:
-        ConfigError: the schema is missing, and the pipeline has no field groups to create it from.
-        SchemaError: the dataset has another schema, or a title is in use.
-        DatasetMissing: no dataset has the id in the pipeline file.
+        ConfigError: the schema does not exist, and the pipeline file names no field groups to create it from.
+        SchemaError: the dataset has another schema, or a title for a new object is in use.
+        DatasetMissing: ``aep.dataset`` is an id, and AEP does not have a dataset with this id.
     """
     target = requirements.pipeline.aep
     if state.dataset is None and is_dataset_id(target.dataset):
@@ -75,15 +75,18 @@ def _title_in_use(title: str, holder: str) -> SchemaError:
 
 def dataset_changes(
     state: AepState, requirements: SetupRequirements, profile: ProfilePlan, tags: Mapping[str, str]
-) -> Iterator[made.Change]:
-    """Yield the change that creates the dataset, or the changes of its missing settings. ``tags``: see ``plan_setup``."""
+) -> Iterator[setup_changes.Change]:
+    """Yield the change that creates the dataset; if it exists, the changes that enable it for Profile and tag it.
+
+    ``tags``: the missing ownership tags, each with a clause about its new value; see ``plan_setup``.
+    """
     name, found = requirements.pipeline.aep.dataset, state.dataset
     profile_tags = enabled_tags(found["tags"] if found is not None else {}) if profile.enable_dataset else {}
     what = f"dataset {name!r}"
     if found is None:
         also = ", enabled for Profile" if profile_tags else ""
         details = tuple((f"tag {tag}", clause) for tag, clause in tags.items())
-        yield made.CreateDataset(
+        yield setup_changes.CreateDataset(
             f"create {what}{also}",
             f"created {what}{also}",
             "aep.dataset",
@@ -94,7 +97,7 @@ def dataset_changes(
         )
         return
     if profile_tags:
-        yield made.EnableDataset(
+        yield setup_changes.EnableDataset(
             f"enable {what} for Profile",
             f"enabled {what} for Profile",
             "aep.profile",
@@ -104,7 +107,7 @@ def dataset_changes(
         )
         found = {**found, "tags": {**found["tags"], **profile_tags}}
     if tags:
-        yield made.TagDataset(
+        yield setup_changes.TagDataset(
             f"tag {what}",
             f"tagged {what} with " + "; ".join(f"{tag}: {clause}" for tag, clause in tags.items()),
             "aep.formerly"

@@ -1,7 +1,8 @@
-"""Compares a pipeline's field group file with AEP's field group, and returns the difference as a patch.
+"""Reads a pipeline's field group file, and computes the changes that AEP's field group of the same title needs.
 
-Once a dataset uses a schema, AEP only allows additions (EP:xdm/schema/composition.md#evolution). Even before, a changed
-field would not match the loaded data. So every change that is not an addition is refused at any time.
+Once a dataset uses a schema, AEP only accepts additions and less strict constraints
+(EP:xdm/schema/composition.md#evolution). Before that, another change could contradict rows that are already loaded.
+Setup therefore refuses every other change at any time.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints
 class FieldGroupPlan:
     """How setup creates or changes the pipeline's own field group.
 
-    ``group_id``: the ``$id`` of AEP's field group with the title; None if AEP has none, and ``body`` is the field group
-    to create. ``operations``: a JSON Patch of AEP's field group that removes no field. ``added``: the new fields with
-    their types. ``relaxed``: the fields with a constraint that becomes less strict, and the change. ``kept``: the fields
-    that AEP has and the file does not, with their types.
+    Attributes:
+        title: the title of the field group, by which setup finds it in AEP.
+        group_id: the ``$id`` of the field group in AEP; None if it has to be created.
+        body: the field group to create, as AEP's JSON; empty if it exists.
+        operations: the JSON Patch for the existing field group, which removes no field; empty without changes.
+        added: the path and the type of each new field.
+        relaxed: the path of each field with a constraint that becomes less strict, and the change as text.
+        kept: the path and the type of each field that AEP's field group has but the file does not.
     """
 
     title: str
@@ -47,7 +52,7 @@ class FieldGroupPlan:
 
     @property
     def notes(self) -> list[str]:
-        """Notes for the user: one sentence for each field that AEP has and the field group file does not have."""
+        """A sentence for the user about each field that AEP's field group has but the file does not."""
         return [
             f"AEP has a field {path} ({kind}) that is not in the file; it is kept."
             for path, kind in self.kept
@@ -55,7 +60,9 @@ class FieldGroupPlan:
 
 
 def read_field_group(name: str) -> JsonObject:
-    """Return a field group file: ``title``, ``description`` and the ``properties`` below the tenant.
+    """Return the JSON of a field group file: its ``title``, ``description`` and ``properties``.
+
+    ``properties`` are the fields below the tenant's field, such as ``_acme``. ``name``: the name of the file.
 
     Raises:
         ConfigError: the file is missing, or is not a field group.
@@ -79,7 +86,7 @@ def read_field_group(name: str) -> JsonObject:
 
 
 def _names(node: object) -> Iterator[str]:
-    """Yield the names of all fields below ``node``, a part of a JSON Schema."""
+    """Yield the names of all fields in a JSON Schema, at any depth."""
     if not isinstance(node, Mapping):
         return
     fields = node.get("properties")
@@ -97,13 +104,18 @@ def plan_field_group(
     tenant: str,
     schema_class: str = EXPERIENCE_EVENT,
 ) -> FieldGroupPlan:
-    """Compare a field group file with AEP's ``current`` field group of the same title, None where AEP has none.
+    """Return the changes that make AEP's field group contain what the field group file contains.
 
-    ``tenant``: the tenant's field with its underscore, such as ``_acme``. ``schema_class``: the ``$id`` of the schema's
-    class.
+    Args:
+        file: the JSON of the field group file.
+        file_name: the name of the file, for messages.
+        current: AEP's field group with the same title, with unresolved references; None if AEP does not have one.
+        tenant: the name of the tenant's field, such as ``_acme``.
+        schema_class: the ``$id`` of the class for which a new field group is intended.
 
     Raises:
-        SchemaError: a change is not an addition; the fields are named with the reasons.
+        SchemaError: the file changes a field in a way that is not permitted; the message names such fields with
+            reasons.
     """
     title = str(file["title"])
     if current is None:
@@ -146,7 +158,7 @@ def _body(file: JsonMapping, tenant: str, schema_class: str) -> JsonObject:
 
 
 def _tenant_part(group: JsonMapping, tenant: str) -> tuple[str, JsonMapping]:
-    """Return the tenant's fields in AEP's field group, with their position as a JSON Pointer."""
+    """Return the JSON Pointer of the fields below the tenant's field in AEP's field group, and these fields."""
     for name, definition in (group.get("definitions") or {}).items():
         fields = (definition.get("properties") or {}).get(tenant)
         if isinstance(fields, dict):
@@ -172,7 +184,10 @@ def _relax(at: str, properties: JsonMapping, change: RelaxedConstraint) -> JsonO
 
 
 def _find_field(properties: JsonMapping, path: Sequence[str]) -> tuple[str, JsonMapping]:
-    """Return a field's position below ``…/properties``, as a JSON Pointer, and its definition."""
+    """Return the JSON Pointer of a field, relative to ``properties``, and the field's definition.
+
+    ``path``: the names on the way to the field; ``*`` stands for the entries of an array or a map.
+    """
     here: JsonMapping = {"properties": properties}
     pointer = ""
     for name in path:

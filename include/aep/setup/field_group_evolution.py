@@ -1,8 +1,8 @@
-"""Compares two versions of a field group: which fields are added, relaxed, only in AEP, or incompatible.
+"""Compares a field group file with AEP's field group: which differences AEP accepts while a dataset uses the schema.
 
-A schema in use accepts new fields, fields that are no longer required (EP:xdm/schema/composition.md#evolution), and
-less restrictive fields: values added to an existing enum or to suggested values, or a removed enum
-(EP:xdm/ui/fields/enum.md#evolution). It accepts no other type, and no restriction that existing rows may violate.
+Accepted are new fields, fields that are no longer required (EP:xdm/schema/composition.md#evolution), and less strict
+constraints: further values of an enum or among suggested values, or no enum (EP:xdm/ui/fields/enum.md#evolution).
+Refused are other types, and constraints that loaded rows may violate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ _SUGGESTED = "meta:enum"
 
 @dataclass(frozen=True)
 class RelaxedConstraint:
-    """A change that makes a constraint less strict: ``keyword`` of a field gets the value ``value``, or is removed (None)."""
+    """A change that makes a constraint of a field less strict.
+
+    Attributes:
+        field: the field, as in the file.
+        keyword: the constraint's keyword in the JSON Schema, such as ``maximum``.
+        value: the new value of the keyword; None if the constraint is removed.
+        summary: the change as a clause for the user.
+    """
 
     field: XdmField
     keyword: str
@@ -33,8 +40,11 @@ class RelaxedConstraint:
 class FieldGroupEvolution:
     """The differences between a field group file and AEP's field group.
 
-    ``added``: the new fields; of a new object only the object itself. ``kept``: the fields that only AEP has, as path
-    and type. ``faults``: changes that AEP or existing rows do not allow, one clause each.
+    Attributes:
+        added: the fields that only the file has; a new object is one field, without its inner fields.
+        relaxed: the constraints that are less strict in the file.
+        kept: the path and the type of each field that only AEP has.
+        faults: a clause for each difference that AEP refuses, or that loaded rows may violate.
     """
 
     added: tuple[XdmField, ...]
@@ -44,10 +54,12 @@ class FieldGroupEvolution:
 
 
 def compare_field_groups(new: JsonMapping, old: JsonMapping) -> FieldGroupEvolution:
-    """Compare the ``properties`` of the pipeline's field group file (``new``) with those of AEP's field group (``old``).
+    """Compare the fields of the field group file (``new``) with those of AEP's field group (``old``).
+
+    Both are the ``properties`` of a JSON Schema below the tenant's field.
 
     Raises:
-        SchemaError: a common field is not an XDM field, or contains a reference.
+        SchemaError: a field on both sides has a type that XDM does not have, or contains a reference.
     """
     kept: list[tuple[str, str]] = []
     known = _without_unknown_fields({"properties": new}, {"properties": old}, (), kept)
@@ -61,12 +73,12 @@ def compare_field_groups(new: JsonMapping, old: JsonMapping) -> FieldGroupEvolut
 
 
 def field_tree(properties: JsonMapping) -> XdmField:
-    """Return the fields in the JSON Schema ``properties`` as a tree, whose root has no name."""
+    """Return the fields in the ``properties`` of a JSON Schema as a tree; its root is an object without a name."""
     return XdmSchema({"type": "object", "properties": properties}).root
 
 
 def type_name(field: XdmField) -> str:
-    """Return the name of a field's type for display to the user."""
+    """Return the name of a field's type for the user, such as ``array of string``."""
     return (
         f"array of {type_name(field.item)}"
         if field.item and field.kind.value == "array"
@@ -77,9 +89,9 @@ def type_name(field: XdmField) -> str:
 def _without_unknown_fields(
     new: JsonMapping, old: JsonMapping, path: tuple[str, ...], kept: list[tuple[str, str]]
 ) -> JsonObject:
-    """Return ``old`` without the fields that only AEP has, and add these to ``kept``.
+    """Return AEP's JSON Schema ``old`` without the fields that ``new`` does not have, and append these to ``kept``.
 
-    They are removed before the comparison, because they may have any form, including references.
+    Fields that only AEP has may have forms that cannot be compared, such as references. ``path``: the path of ``old``.
     """
     found = dict(old)
     if isinstance(new.get("properties"), Mapping) and isinstance(old.get("properties"), Mapping):
@@ -116,7 +128,7 @@ def _inner(field: XdmField) -> dict[str, XdmField]:
 
 
 def _fields_on_both_sides(in_file: XdmField, in_aep: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
-    """Yield every field that has the same type in the file and in AEP, with its counterpart in AEP."""
+    """Yield each field that exists with the same type in the file and in AEP, as a pair (file, AEP)."""
     yield in_file, in_aep
     known = _inner(in_aep)
     for name, field in _inner(in_file).items():
@@ -145,7 +157,7 @@ def _relaxed(in_file: XdmField, in_aep: XdmField) -> Iterator[RelaxedConstraint]
 
 
 def _added_suggestions(in_file: XdmField, in_aep: XdmField) -> Iterator[RelaxedConstraint]:
-    """Yield the new suggested values, or enum labels, of a field that already has some."""
+    """Yield the change that adds suggested values, or labels of enum values, to a field that already has some."""
     new, old = in_file.constraints.get(_SUGGESTED), in_aep.constraints.get(_SUGGESTED)
     if not isinstance(new, Mapping) or not isinstance(old, Mapping) or not old:
         return
@@ -173,7 +185,10 @@ def _faults(in_file: XdmField, in_aep: XdmField) -> Iterator[str]:
 
 
 def _is_more_permissive(name: str, new: JsonMapping, old: JsonMapping) -> bool:
-    """Return whether the file's value of a constraint, or its absence, permits more than AEP's value."""
+    """Return whether the constraint ``name`` permits more values in the file (``new``) than in AEP (``old``).
+
+    False also if it is the same, if AEP does not have the constraint, or if this cannot be determined.
+    """
     new_value, old_value = new.get(name), old.get(name)
     if name not in (*_LOWER_BOUNDS, *_UPPER_BOUNDS, "enum", "pattern") or old_value is None:
         return False
@@ -188,7 +203,10 @@ def _is_more_permissive(name: str, new: JsonMapping, old: JsonMapping) -> bool:
 
 
 def _same_type(in_file: XdmField, in_aep: XdmField) -> bool:
-    """Return whether two types are equal; for integers, AEP's ``meta:xdmType`` is more exact than the file's bounds."""
+    """Return whether a field has the same type in the file and in AEP.
+
+    An integer of the file without ``meta:xdmType`` has the type of AEP's integer if both have the same bounds.
+    """
     if in_file.kind is in_aep.kind:
         return True
     both = in_file.kind.is_integer and in_aep.kind.is_integer and "meta:xdmType" not in in_file.constraints
@@ -197,7 +215,10 @@ def _same_type(in_file: XdmField, in_aep: XdmField) -> bool:
 
 
 def _constraints(field: XdmField) -> JsonObject:
-    """Return the constraints on a field's values, without the implicit bounds of its type, which AEP writes out."""
+    """Return the constraints on a field's values, without the bounds that an integer type implies.
+
+    AEP adds these bounds to the definition of the field, so they are not a difference.
+    """
     found = {name: field.constraints[name] for name in _CONSTRAINTS if name in field.constraints}
     if isinstance(found.get("enum"), list):
         found["enum"] = sorted(found["enum"], key=str)

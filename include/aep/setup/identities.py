@@ -1,4 +1,4 @@
-"""Finds the schema field of each identity, and rejects fields whose type or position does not permit an identity."""
+"""Finds the schema field that is marked as an identity for each entry of ``identities`` in the pipeline file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from include.xdm.schema.xdm_field import Kind
 
 
 def pointer_of(names: Names) -> str:
-    """Return the path of a field as identity descriptors write it, such as ``/_tenant/userId``."""
+    """Return the path of a field in the form of identity descriptors, such as ``/_tenant/userId``."""
     return "/" + "/".join(names)
 
 
 def identity_fields(
     bound: MappingSet, identities: Iterable[str], marked: Mapping[Names, str]
 ) -> dict[str, Names]:
-    """Return the field of each mapped identity, by property; a computed identity has none.
+    """Return the schema field to mark as an identity for each Mixpanel property in ``identities``.
 
-    ``marked``: the schema's identity fields. They come first, then the order of the mapping set decides.
+    An identity that is computed, or is not mapped to a field, is left out: it is only in ``identityMap``. Of several
+    fields, one that is already marked is preferred, then the first in the mapping set.
+
+    Args:
+        bound: the mapping set, checked against the schema.
+        identities: the names of the Mixpanel properties.
+        marked: the namespace of each field that the schema already marks as an identity.
 
     Raises:
-        SchemaError: an identity is mapped only to fields that cannot hold an identity.
+        SchemaError: a property is mapped, but only to fields that are not strings or are inside an array or a map.
     """
     found: dict[str, Names] = {}
     for source in identities:

@@ -1,4 +1,7 @@
-"""Plans the missing identity namespaces. AEP can never delete one, so a code that may be a typo is rejected."""
+"""Plans the creation of missing identity namespaces, and refuses codes that may be typos.
+
+AEP cannot delete a namespace, so a namespace with a misspelled code would remain.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ _ALIKE = 0.85
 
 
 def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator[CreateNamespace]:
-    """Yield a change for each namespace in the pipeline's ``identities`` that does not exist in AEP.
+    """Yield a change for each namespace in ``identities`` of the pipeline file that does not exist in AEP.
 
     Raises:
-        ConfigError: AEP has a similar code, and ``aep.new_namespaces`` does not contain the new one.
+        ConfigError: AEP has a namespace with a similar code, and ``aep.new_namespaces`` does not list the new code.
     """
     seen = set(state.namespaces)
     for source, code in requirements.pipeline.namespaces.items():
@@ -43,7 +46,10 @@ def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator
 
 
 def _similar_code(code: str, state: AepState) -> str | None:
-    """Return an existing namespace code that differs from ``code`` in case only, or a similar one of Adobe, or None."""
+    """Return the code of AEP with which ``code`` may be confused; None if AEP does not have one.
+
+    It is a code that only differs in upper and lower case, or the most similar code of Adobe's own namespaces.
+    """
     for found in state.namespaces.values():
         if found.code.lower() == code.lower():
             return found.code

@@ -1,12 +1,12 @@
-"""The plan: all changes that a pipeline needs in AEP, in order, or the reasons why the plan cannot succeed. Pure functions."""
+"""Computes the changes that a pipeline needs in AEP from AEP's state and the pipeline's files, with pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from include.aep.profile import names_of, namespace_of
-from include.aep.setup import changes as made
+from include.aep.profile import descriptor_namespace, descriptor_path
+from include.aep.setup import changes as setup_changes
 from include.aep.setup.compose import future_schema, parts_of, require_class
 from include.aep.setup.dataset_changes import dataset_changes, require_target
 from include.aep.setup.field_group import FieldGroupPlan, plan_field_group
@@ -30,14 +30,20 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes that a pipeline needs in AEP, in the order of execution. ``notes``: what is not changed, one sentence each.
+    """The changes that a pipeline needs in AEP, which setup shows to the user and then executes.
 
-    ``schema`` is the future schema. ``schema_id``, ``group_id`` and ``dataset_id`` are empty where the plan
-    creates the object.
+    Attributes:
+        pipeline: the name of the pipeline.
+        changes: the changes, in the order of execution; empty if nothing is missing.
+        notes: sentences for the user about what setup does not change, or about limits.
+        schema: the schema as it will be after the plan, with Profile's requirements if they apply.
+        schema_id: the ``$id`` of the schema; "" if the plan creates it.
+        group_id: the ``$id`` of the pipeline's own field group; "" without one, or if the plan creates it.
+        dataset_id: the id of the dataset; "" if the plan creates it.
     """
 
     pipeline: str
-    changes: tuple[made.Change, ...]
+    changes: tuple[setup_changes.Change, ...]
     notes: tuple[str, ...]
     schema: XdmSchema
     schema_id: str
@@ -58,9 +64,12 @@ class Plan:
 def plan_setup(
     state: AepState, requirements: SetupRequirements, tags: Mapping[str, str] | None = None
 ) -> Plan:
-    """Return the plan for a pipeline, or raise one error with every reason why it cannot succeed; a pure function.
+    """Return the plan for a pipeline, or raise one error with the reasons why setup cannot succeed.
 
-    ``tags``: the ownership tags that are missing in the dataset, each with a clause about its future value.
+    Args:
+        state: AEP's current state.
+        requirements: the pipeline's files.
+        tags: the ownership tags that the dataset lacks, each with a clause about its new value for the user.
 
     Raises:
         ConfigError: the pipeline file, its mapping or its identities conflict with AEP.
@@ -76,7 +85,9 @@ def plan_setup(
     schema = future_schema(state, requirements, parts)
     schema.require_event()
     bound = bind_for(requirements.pipeline, requirements.rows, schema)
-    marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
+    marked = {
+        descriptor_path(descriptor): descriptor_namespace(descriptor) for descriptor in state.identities
+    }
     fields = identity_fields(bound, requirements.pipeline.identity_properties, marked)
     profile = plan_profile(state, requirements, fields, has_map=IDENTITY_MAP in {*state.references, *parts})
     if profile.use is not None:

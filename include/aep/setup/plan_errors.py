@@ -1,4 +1,4 @@
-"""Collects the reasons why a plan cannot succeed, so that independent reasons are reported in one error."""
+"""Collects the errors of independent checks of a plan, so that they are reported together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _T = TypeVar("_T")
 
 
 class PlanErrors:
-    """Collects the errors of independent checks, so that the user can correct all of them before the next run."""
+    """Runs independent checks and collects their errors, so that the user can correct all of them at once."""
 
     def __init__(self) -> None:
         self._errors: list[PipelineError] = []
 
     def gather(self, check: Callable[[], _T]) -> _T | None:
-        """Return the result of ``check``, or collect its error and return None."""
+        """Call ``check`` and return its result; if it raises an error, collect the error and return None."""
         try:
             return check()
         except (ConfigError, SchemaError, DatasetMissing) as error:
@@ -25,10 +25,11 @@ class PlanErrors:
             return None
 
     def raise_collected(self) -> None:
-        """Raise the collected errors, if any.
+        """Raise one error if errors were collected.
 
         Raises:
-            ConfigError, SchemaError, DatasetMissing: the only error; a SchemaError for several.
+            ConfigError, SchemaError, DatasetMissing: the only collected error, unchanged.
+            SchemaError: several errors were collected; the message contains all of them.
         """
         if len(self._errors) == 1:
             raise self._errors[0]

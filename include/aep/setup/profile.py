@@ -1,7 +1,8 @@
-"""Decides whether to enable the schema and the dataset for Profile, and which field holds the primary identity.
+"""Decides whether setup enables the schema and the dataset for Profile, and where events have their primary identity.
 
-Either the schema has a primary identity field, which every event then needs, and ``identityMap`` has no primary entry;
-or it has none, and ``identityMap`` has exactly one (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
+Profile requires exactly one primary identity in each event. If the schema marks a field as the primary identity, every
+event needs this field, and no entry of ``identityMap`` may be primary. Otherwise exactly one entry of ``identityMap``
+is primary (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from include.aep.profile import PROFILE_TAGS, enabled_tags, is_enabled, names_of, namespace_of
+from include.aep.profile import PROFILE_TAGS, descriptor_namespace, descriptor_path, enabled_tags, is_enabled
 from include.aep.setup.identities import pointer_of
 from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
@@ -20,11 +21,14 @@ from include.xdm.schema.xdm_schema import ProfileUse
 
 @dataclass(frozen=True)
 class ProfilePlan:
-    """What setup enables for Profile.
+    """What setup changes for Profile, and what Profile requires after that.
 
-    ``use``: Profile's requirements for the rows once the plan is executed; None if the dataset is then not enabled.
-    ``primary``: the property whose field becomes the schema's primary identity; None if no field becomes it.
-    ``notes``: sentences for the user.
+    Attributes:
+        use: where the events need their primary identity; None if the dataset will not be enabled for Profile.
+        enable_schema: whether setup enables the schema.
+        enable_dataset: whether setup enables the dataset.
+        primary: the Mixpanel property whose field setup marks as the primary identity; None if it marks no such field.
+        notes: sentences for the user.
     """
 
     use: ProfileUse | None
@@ -37,13 +41,14 @@ class ProfilePlan:
 def plan_profile(
     state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names], *, has_map: bool
 ) -> ProfilePlan:
-    """Return what setup enables for Profile, and which requirements of Profile the events then have to meet.
+    """Return what setup changes for Profile, and what Profile requires of the events after that.
 
-    ``fields``: the field of each identity; ``has_map``: the schema will have the field group IdentityMap.
+    ``fields``: the schema field of each Mixpanel property in ``identities``. ``has_map``: whether the schema has the
+    field group IdentityMap after the plan.
 
     Raises:
-        ConfigError: the pipeline file contradicts AEP, or its primary identity is not possible.
-        SchemaError: an event would have no primary identity, or two.
+        ConfigError: ``aep.profile`` contradicts the dataset's tags, or ``aep.primary_identity`` is not possible.
+        SchemaError: events would not have exactly one primary identity.
     """
     target = requirements.pipeline.aep
     tags = state.dataset["tags"] if state.dataset is not None else {}
@@ -60,7 +65,7 @@ def plan_profile(
     enable = target.profile is True
     return ProfilePlan(
         use=use,
-        enable_schema=enable and not state.is_union,
+        enable_schema=enable and not state.is_enabled_for_profile,
         enable_dataset=enable and bool(enabled_tags(tags)),
         primary=primary,
         notes=(*_primary_notes(state, requirements, fields), *_notes(state, requirements, use)),
@@ -68,7 +73,10 @@ def plan_profile(
 
 
 def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]) -> str | None:
-    """Return the property of ``aep.primary_identity``, unless the schema already has a primary identity, which it keeps."""
+    """Return the Mixpanel property in ``aep.primary_identity``, if setup has to mark its field as the primary identity.
+
+    None if the key is not set, or if the schema already has a primary identity, which cannot be changed.
+    """
     name = requirements.pipeline.aep.primary_identity
     if name is None or state.primary is not None:
         return None
@@ -79,15 +87,15 @@ def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mappi
             f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then contains the "
             "primary identity.",
         )
-    marked = next((d for d in state.identities if names_of(d) == fields[name]), None)
+    marked = next((d for d in state.identities if descriptor_path(d) == fields[name]), None)
     if marked is not None:
         raise SchemaError(
             f"Field {pointer_of(fields[name])} of schema {requirements.pipeline.aep.schema_name!r} is already an identity "
-            f"of namespace {namespace_of(marked)}, but not the primary identity, as aep.primary_identity requires.",
+            f"of namespace {descriptor_namespace(marked)}, but not the primary identity, as aep.primary_identity requires.",
             "Remove aep.primary_identity, or ask a user with the permission Manage Identity Metadata to make the field the "
             "primary identity in AEP's schema editor.",
         )
-    if state.is_union:
+    if state.is_enabled_for_profile:
         raise SchemaError(
             f"Schema {requirements.pipeline.aep.schema_name!r} is enabled for Profile with the primary identity in "
             f"identityMap. With {pointer_of(fields[name])} as its primary identity, events of other datasets would have "
@@ -106,7 +114,7 @@ def _use(
     has_map: bool,
 ) -> ProfileUse:
     if state.primary is not None:
-        return ProfileUse(names_of(state.primary), namespace_of(state.primary))
+        return ProfileUse(descriptor_path(state.primary), descriptor_namespace(state.primary))
     if primary is not None:
         return ProfileUse(fields[primary], requirements.pipeline.namespaces[primary])
     if has_map:
@@ -124,11 +132,11 @@ def _primary_notes(
     state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]
 ) -> list[str]:
     name = requirements.pipeline.aep.primary_identity
-    if name is None or state.primary is None or fields.get(name) == names_of(state.primary):
+    if name is None or state.primary is None or fields.get(name) == descriptor_path(state.primary):
         return []
     return [
-        f"Schema {requirements.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(names_of(state.primary))} "
-        f"({namespace_of(state.primary)}); {name} becomes an additional identity."
+        f"Schema {requirements.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(descriptor_path(state.primary))} "
+        f"({descriptor_namespace(state.primary)}); {name} becomes an additional identity."
     ]
 
 
@@ -147,7 +155,7 @@ def _notes(state: AepState, requirements: SetupRequirements, use: ProfileUse | N
         return notes
     if use is not None and state.dataset is not None and enabled_tags(tags):
         return [f"Existing rows of dataset {target.dataset!r} do not reach Profile; later batches do."]
-    if use is None and state.is_union:
+    if use is None and state.is_enabled_for_profile:
         return [
             f"Schema {target.schema_name!r} is enabled for Profile, but dataset {target.dataset!r} is not: the pipeline file "
             "does not have aep.profile: true."

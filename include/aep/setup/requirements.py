@@ -1,4 +1,4 @@
-"""A pipeline's requirements for AEP: its file, its field group file and its mapping, read once."""
+"""Reads the files that define what a pipeline needs in AEP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from include.xdm.mapping.mapping_file import read_mapping_file
 
 @dataclass(frozen=True)
 class SetupRequirements:
-    """The requirements of a pipeline. ``group``: its field group file, or None; ``rows``: the rows of its mapping set."""
+    """The contents of the files that define what a pipeline needs in AEP.
+
+    Attributes:
+        pipeline: the pipeline file.
+        group: the JSON of the field group file; None if the pipeline file does not name one.
+        rows: the mappings of the mapping set, as JSON.
+    """
 
     pipeline: Pipeline
     group: JsonMapping | None
@@ -20,7 +26,7 @@ class SetupRequirements:
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> SetupRequirements:
-        """Return the requirements of a pipeline, from its file and the files that it names.
+        """Read the field group file and the mapping set that the pipeline file names.
 
         Raises:
             ConfigError: a file is missing or invalid.

@@ -1,4 +1,4 @@
-"""AEP's state that setup depends on, read before any decision and any change."""
+"""Reads everything in AEP on which the plan of setup depends, before the first decision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from include.aep.client import AepClient
 from include.aep.identity_service import Namespace
 from include.aep.model import Dataset
-from include.aep.profile import identities_of, primary_of
+from include.aep.profile import identity_descriptors, primary_descriptor
 from include.aep.schema_registry import SchemaRegistry
 from include.aep.setup.requirements import SetupRequirements
 from include.errors import NotFound
@@ -20,12 +20,19 @@ IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 
 @dataclass(frozen=True)
 class AepState:
-    """AEP's state for one pipeline.
+    """What AEP contained of a pipeline's objects when setup read it.
 
-    ``schema`` and ``group`` (the pipeline's own field group) have unresolved references; None where missing.
-    ``field_group_ids``: AEP's ``$id``s for each entry of ``aep.field_groups``. ``parts``: the schema and its present and future
-    parts by ``$id``, with resolved references. ``titles``: the titles that the plan needs, each with the kinds of
-    resources that already have it.
+    Attributes:
+        tenant: the tenant id of the organization, without an underscore.
+        namespaces: all identity namespaces, by code.
+        schema: the schema in ``aep.schema``, with unresolved references; None if it does not exist.
+        descriptors: the descriptors of the schema.
+        group: the pipeline's own field group, with unresolved references; None if it does not exist.
+        field_group_ids: the ``$id``s that AEP has for each entry of ``aep.field_groups``; several if a title is
+            ambiguous.
+        parts: by ``$id`` and with resolved references: the schema, and the classes and field groups that may be added.
+        dataset: the dataset in ``aep.dataset``; None if it does not exist.
+        titles: for each title of an object that setup would create, the kinds of existing objects with that title.
     """
 
     tenant: str
@@ -50,23 +57,23 @@ class AepState:
         return str((self.schema or {}).get("meta:class") or EXPERIENCE_EVENT)
 
     @property
-    def is_union(self) -> bool:
+    def is_enabled_for_profile(self) -> bool:
         """Whether the schema is enabled for Profile."""
         return "union" in ((self.schema or {}).get("meta:immutableTags") or ())
 
     @property
     def identities(self) -> tuple[JsonMapping, ...]:
         """The schema's identity descriptors."""
-        return identities_of(self.descriptors)
+        return identity_descriptors(self.descriptors)
 
     @property
     def primary(self) -> JsonMapping | None:
         """The descriptor of the schema's primary identity; None if the schema has no primary identity."""
-        return primary_of(self.descriptors)
+        return primary_descriptor(self.descriptors)
 
 
 def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
-    """Read the state in AEP that the setup of a pipeline depends on, without any change in AEP.
+    """Read the objects in AEP on which the plan for a pipeline depends, without any change in AEP.
 
     Raises:
         SchemaError: no schema has the ``$id`` in the pipeline file.
@@ -95,9 +102,9 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
 
 
 def _field_group_ids(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return AEP's ``$id``s of field groups by name, which is a title or an ``$id``.
+    """Return the ``$id``s that AEP has for each of ``names``, which are titles or ``$id``s of field groups.
 
-    The titles are listed once for all names, and not at all if every name is an ``$id``.
+    AEP's titles are only listed if one of the names is a title, and once for all names.
     """
     found: dict[str, tuple[str, ...]] = {}
     lists: list[dict[str, list[str]]] = []
@@ -112,12 +119,15 @@ def _field_group_ids(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[s
 
 
 def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, JsonMapping]:
-    """Return the resolved schema and the parts that may be added to it; an unknown ``$id`` is omitted."""
+    """Return the schema, and the classes and field groups that may be added to it, by ``$id``.
+
+    Their references are resolved. An ``$id`` that AEP does not have is left out.
+    """
     if state.schema is not None:
         requirements = [("schemas", str(state.schema["$id"]))]
     else:
         requirements = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
-    # Several field groups may have the same title; their classes distinguish them.
+    # Field groups with the same title are all read: their classes decide which one is meant.
     added = [each for found in state.field_group_ids.values() for each in found]
     if state.group is not None:
         added.append(str(state.group["$id"]))
@@ -126,6 +136,6 @@ def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, JsonMapping]:
     for kind, resource_id in requirements:
         try:
             found[resource_id] = registry.resolved(kind, resource_id)
-        except NotFound:  # the plan reports it by name
+        except NotFound:  # the plan reports the name of a missing field group
             continue
     return found

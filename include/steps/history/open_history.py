@@ -88,7 +88,7 @@ def open_history(
     owned = None if any_lake else lake
     neighbours = known_pipeline_names(pipeline)
     owner = Ownership(pipeline.name, owned, str(source), neighbours)
-    owner.require(dataset)
+    owner.require_owner(dataset)
     target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
     history = History(lake, source, target, tagged_lake_id(dataset))
     bound = history.require_source()
@@ -106,7 +106,7 @@ def open_history(
         old_ledgers.copy_all_days()
     elif not bound:
         old_ledgers.bind_source()
-    former = owner.former_pipeline(dataset) if PIPELINE_TAG in dataset["tags"] else first
+    former = owner.other_pipeline(dataset) if PIPELINE_TAG in dataset["tags"] else first
     if former in (None, pipeline.name):
         return OpenedHistory(history, dataset)
     log.warning("Dataset %s belongs to pipeline %s; rows are added to its history", dataset["name"], former)

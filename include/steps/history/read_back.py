@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from include.aep.data_lake import LakeReader, Window
+from include.aep.data_lake import DataLakeReader, Window
 from include.aep.model import Batch, Dataset
 from include.config.model import Pipeline
 from include.mixpanel.event_time import day_start, latest_instant
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def read_back(
     db: duckdb.DuckDBPyConnection,
     table: str,
-    reader: LakeReader,
+    reader: DataLakeReader,
     dataset: Dataset,
     pipeline: Pipeline,
     day: date,

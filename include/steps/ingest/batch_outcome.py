@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 
 from include.aep.batch_state import BatchState, classify_status
-from include.aep.failure_reasons import listed_errors
+from include.aep.failure_reasons import catalog_errors
 from include.errors import (
     AccessDenied,
     BatchFailed,
@@ -59,7 +59,7 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
     earlier = None if replaces else refused_record(work.records)
     if found is not None and (refused or earlier is not None):
         fields = PartialLoad(work, found, rows, expected, earlier).record_fields()
-    errors = "; ".join(listed_errors(found)) if found is not None and found.errors else ""
+    errors = "; ".join(catalog_errors(found)) if found is not None and found.errors else ""
     if errors:
         fields["note"] = f"AEP lists {errors}"
     work.record("active", batch, replaces=replaces, **fields)

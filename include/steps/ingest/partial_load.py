@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.aep.data_lake import TableMissing
-from include.aep.failure_reasons import listed_errors
+from include.aep.failure_reasons import catalog_errors
 from include.aep.model import Batch
 from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transient
 from include.failpoint import failpoint
@@ -155,7 +155,7 @@ class PartialLoad:
 
     @property
     def _described_errors(self) -> str:
-        return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
+        return "; ".join(catalog_errors(self.batch)) or "AEP gives no reason"
 
     def _write_quarantine(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         """Write each refused row to quarantine with AEP's reasons, which AEP removes after 30 days."""

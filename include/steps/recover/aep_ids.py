@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.aep.batch_state import BatchState, classify_status
-from include.aep.data_lake import LakeReader
+from include.aep.data_lake import DataLakeReader
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import Clock
@@ -48,7 +48,7 @@ class AepIds:
 
     history: History
     dataset: Dataset
-    reader: LakeReader
+    reader: DataLakeReader
     pipeline: Pipeline
     clock: Clock
     writer: Writer

@@ -13,7 +13,7 @@ from pathlib import Path
 from include.aep.batch_listing import require_source
 from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.data_lake import LakeReader
+from include.aep.data_lake import DataLakeReader
 from include.aep.model import Dataset
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
@@ -80,7 +80,7 @@ class Recovery:
 def recover(
     history: History,
     dataset: Dataset,
-    reader: LakeReader,
+    reader: DataLakeReader,
     aep: AepClient,
     pipeline: Pipeline,
     days: Sequence[date] | None = None,

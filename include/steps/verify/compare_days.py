@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
+from include.aep.data_lake import Bucket, DataLakeReader, Window, fingerprint_of
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS
 from include.aep.model import Dataset
 from include.clock import Clock
@@ -67,7 +67,7 @@ class DayComparer:
 
     history: History
     dataset: Dataset
-    reader: LakeReader
+    reader: DataLakeReader
     pipeline: Pipeline
     batches: DatasetBatches
     clock: Clock
@@ -76,7 +76,7 @@ class DayComparer:
         """Compare several days; one query is enough if they are equal and close together.
 
         Raises:
-            QueryServiceBusy, ServiceUnavailable, LakeNotReadable: as ``LakeReader`` describes.
+            QueryServiceBusy, ServiceUnavailable, LakeNotReadable: as ``DataLakeReader`` describes.
         """
         ledgers = {day: self.history.ledger(day).records() for day in days}
         windows = {str(day): window for day in days if (window := window_of(self.pipeline, day))}
@@ -115,7 +115,7 @@ class DayComparer:
                 ids = forgotten_ids(self.history.lake, self.history.source.project_id, day)
                 register_ids(db, "of_people", ids)
                 db.execute("INSERT INTO forgotten SELECT _id FROM of_people")
-            expected = bucket_of(_sorted_ids(db), is_sorted=True)
+            expected = fingerprint_of(_sorted_ids(db), is_sorted=True)
             buckets = {
                 name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
             }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from include.aep.client import AepClient
-from include.aep.data_lake import DataAccessReader, LakeReader
+from include.aep.data_lake import DataAccessReader, DataLakeReader
 from include.aep.model import Dataset
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
@@ -27,7 +27,7 @@ _DAYS_A_QUERY = 7
 def verify(
     history: History,
     dataset: Dataset,
-    reader: LakeReader,
+    reader: DataLakeReader,
     aep: AepClient,
     pipeline: Pipeline,
     days: Sequence[date] | None = None,

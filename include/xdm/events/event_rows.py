@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from include.mixpanel.time_convention import is_evidence
+from include.mixpanel.time_convention import are_valid_times
 from include.xdm.events.event_parser import ParsedEvent
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shapes import Properties, by_shape
@@ -75,6 +75,6 @@ class EvidenceLog:
         return len(self.entries)
 
     def add_event(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
-        """Record the times of an event, unless one of them is outside the years 1970 to 2100 (``is_evidence``)."""
-        if is_evidence(wall_ms, arrival_ms):
+        """Record the times of an event, unless one of them is outside the years 1970 to 2100 (``are_valid_times``)."""
+        if are_valid_times(wall_ms, arrival_ms):
             self.entries.append((self.line_number, wall_ms, arrival_ms, library[:_LONGEST_LIBRARY]))

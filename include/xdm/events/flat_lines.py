@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.mixpanel.byte_places import rare_places
+from include.mixpanel.byte_places import sparse_flatnonzero
 from include.xdm.convert.arrow_arrays import gather_texts, is_utf8
 from include.xdm.events.flat_kinds import UNKNOWN, bare_values
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
@@ -97,7 +97,7 @@ class _Finder:
 
         self.data = data
         self.chars = np.frombuffer(data, np.uint8)
-        controls = rare_places(self.chars < _SPACE)
+        controls = sparse_flatnonzero(self.chars < _SPACE)
         is_end = self.chars[controls] == _NEWLINE
         self.ends = controls[is_end]
         self.starts = np.append(0, self.ends[:-1] + 1)
@@ -130,7 +130,7 @@ class _Finder:
         is_quote = chars == _QUOTE
         if b"\\" not in self.data:
             return np.flatnonzero(is_quote), np.empty(0, np.int64)
-        escapes = rare_places(chars == _BACKSLASH)
+        escapes = sparse_flatnonzero(chars == _BACKSLASH)
         escaped = chars[escapes + 1]
         # With two backslashes in a row, the neighbours do not show which character is escaped.
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))

@@ -10,7 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from include.alerts.alert import Alert
-from include.alerts.rules import IN_BACKFILLS, Failure, failed_task_alert, loaded_day_alerts, missing_days
+from include.alerts.rules import (
+    IN_BACKFILLS,
+    Failure,
+    failed_task_alert,
+    loaded_day_alerts,
+    missing_days_alerts,
+)
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
@@ -100,7 +106,7 @@ def _missing_days_have_an_alert(pipeline: Pipeline, lake: Lake | None) -> bool:
     except PipelineError as error:
         log.warning("The board's index could not be read to find the missing days: %s", error)
         return False
-    return any(missing_days(pipeline, index, SYSTEM_CLOCK.now()))
+    return any(missing_days_alerts(pipeline, index, SYSTEM_CLOCK.now()))
 
 
 def _send_failure(pipeline: Pipeline, lake: Lake | None, failure: Failure, context: Context) -> None:

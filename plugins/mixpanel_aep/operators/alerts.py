@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from include.alerts.alert import Alert
-from include.alerts.rules import Refreshed, expiring_credentials, missing_days, refreshed_days
+from include.alerts.rules import RefreshedDay, credential_alerts, missing_days_alerts, refresh_alerts
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.errors import PipelineError
@@ -38,8 +38,8 @@ class AlertsOperator(PipelineOperator):
 
     def _alerts(self, lake: Lake | None, context: Context) -> Iterator[Alert]:
         now = SYSTEM_CLOCK.now()
-        yield from expiring_credentials(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
-        yield from refreshed_days(
+        yield from credential_alerts(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
+        yield from refresh_alerts(
             self.pipeline, self._refreshed(context), self._late_events_beyond_window(context)
         )
         if lake is None:
@@ -49,10 +49,10 @@ class AlertsOperator(PipelineOperator):
         except PipelineError as error:
             self.log.error("Alerts about missing days could not be evaluated: %s", error)
             return
-        yield from missing_days(self.pipeline, index, now)
+        yield from missing_days_alerts(self.pipeline, index, now)
 
     @staticmethod
-    def _refreshed(context: Context) -> list[Refreshed]:
+    def _refreshed(context: Context) -> list[RefreshedDay]:
         """Return the result of each day that this run refreshed, from the XCom of the tasks ``refresh`` and ``day``."""
         days = context["ti"].xcom_pull(task_ids="refresh") or []
         found = []
@@ -61,7 +61,9 @@ class AlertsOperator(PipelineOperator):
             if isinstance(summary, Mapping):
                 counts = {name: int(count) for name, count in summary["counts"].items()}
                 active = counts["active"]
-                found.append(Refreshed(date.fromisoformat(day), counts["late"], counts["vanished"], active))
+                found.append(
+                    RefreshedDay(date.fromisoformat(day), counts["late"], counts["vanished"], active)
+                )
         return found
 
     @staticmethod

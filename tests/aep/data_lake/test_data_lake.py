@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.aep.client import AepClient
-from include.aep.data_lake import EVER, Bucket, DataAccessReader, LakeReader, Window, bucket_of
+from include.aep.data_lake import EVER, Bucket, DataAccessReader, DataLakeReader, Window, fingerprint_of
 from include.aep.data_lake.query_connection import QueryLimits
 from include.aep.model import Dataset
 from include.aep.settings import AepSettings
@@ -70,12 +70,12 @@ def dataset_of(
 
 
 @pytest.fixture(params=["query_service", "data_access"])
-def reader(request: pytest.FixtureRequest, client: AepClient) -> Iterator[LakeReader]:
+def reader(request: pytest.FixtureRequest, client: AepClient) -> Iterator[DataLakeReader]:
     with client.lake_reader(request.param) as found:
         yield found
 
 
-def test_a_day_equals_what_was_loaded(client: AepClient, sandbox: AepSandbox, reader: LakeReader) -> None:
+def test_a_day_equals_what_was_loaded(client: AepClient, sandbox: AepSandbox, reader: DataLakeReader) -> None:
     mine = [event_id(n) for n in range(300)]
     twice = mine[:20]
     dataset, (first, second) = dataset_of(
@@ -86,9 +86,9 @@ def test_a_day_equals_what_was_loaded(client: AepClient, sandbox: AepSandbox, re
         + [row(event_id(1000), NEXT), row(event_id(1001), DAY - timedelta(seconds=1))],
     )
     assert reader.rows_by_batch(dataset, DAY, NEXT) == {first: 300, second: 20}
-    assert reader.fingerprints(dataset, DAY, NEXT) == bucket_of([*mine, *twice])
-    assert reader.fingerprints(dataset, DAY, NEXT, batches=[first]) == bucket_of(mine)
-    assert reader.fingerprints(dataset, DAY, NEXT, digits=3) == bucket_of([*mine, *twice], digits=3)
+    assert reader.fingerprints(dataset, DAY, NEXT) == fingerprint_of([*mine, *twice])
+    assert reader.fingerprints(dataset, DAY, NEXT, batches=[first]) == fingerprint_of(mine)
+    assert reader.fingerprints(dataset, DAY, NEXT, digits=3) == fingerprint_of([*mine, *twice], digits=3)
     found = list(reader.ids(dataset, DAY, NEXT))
     assert sorted(found) == sorted([(key, first) for key in mine] + [(key, second) for key in twice])
     bucket = mine[0][:2]
@@ -98,7 +98,7 @@ def test_a_day_equals_what_was_loaded(client: AepClient, sandbox: AepSandbox, re
 
 
 def test_several_days_are_read_with_one_query(
-    client: AepClient, sandbox: AepSandbox, reader: LakeReader
+    client: AepClient, sandbox: AepSandbox, reader: DataLakeReader
 ) -> None:
     days = {f"day {n}": Window(DAY + timedelta(days=n), DAY + timedelta(days=n + 1)) for n in range(4)}
     dataset, _ = dataset_of(
@@ -106,9 +106,9 @@ def test_several_days_are_read_with_one_query(
     )
     found = reader.fingerprints_of(dataset, days)
     assert found == {
-        "day 0": bucket_of(map(event_id, (0, 1))),
-        "day 1": bucket_of(map(event_id, (2, 3))),
-        "day 2": bucket_of(map(event_id, (4, 5))),
+        "day 0": fingerprint_of(map(event_id, (0, 1))),
+        "day 1": fingerprint_of(map(event_id, (2, 3))),
+        "day 2": fingerprint_of(map(event_id, (4, 5))),
         "day 3": {},
     }
 
@@ -137,7 +137,7 @@ def test_the_local_fingerprint_equals_the_one_in_the_lake(client: AepClient, san
             assert done["status"] == "success", done
             batch = sandbox.batches()[-1]["id"]
             found = reader.fingerprints(dataset, DAY, NEXT, batches=[batch], digits=digits)
-            assert found == bucket_of(keys, digits=digits)
+            assert found == fingerprint_of(keys, digits=digits)
             assert sorted(reader.ids(dataset, DAY, NEXT, batches=[batch])) == sorted(
                 (each, batch) for each in keys
             )
@@ -147,33 +147,33 @@ def test_the_local_fingerprint_equals_the_one_in_the_lake(client: AepClient, san
 
 @given(ids_of_rows)
 def test_ordered_ids_need_no_memory_and_have_the_same_fingerprint(keys: list[str]) -> None:
-    assert bucket_of(sorted(keys), is_sorted=True) == bucket_of(keys)
-    assert sum(bucket.rows for bucket in bucket_of(keys).values()) == len(keys)
-    assert sum(bucket.ids for bucket in bucket_of(keys).values()) == len(set(keys))
+    assert fingerprint_of(sorted(keys), is_sorted=True) == fingerprint_of(keys)
+    assert sum(bucket.rows for bucket in fingerprint_of(keys).values()) == len(keys)
+    assert sum(bucket.ids for bucket in fingerprint_of(keys).values()) == len(set(keys))
 
 
 def test_unordered_ids_are_refused() -> None:
     with pytest.raises(ValueError, match="ascending"):
-        bucket_of(["b" * 64, "a" * 64], is_sorted=True)
+        fingerprint_of(["b" * 64, "a" * 64], is_sorted=True)
 
 
 @given(ids_of_rows, st.data())
 def test_a_lost_duplicate_or_foreign_row_changes_the_fingerprint(
     keys: list[str], data: st.DataObject
 ) -> None:
-    before = bucket_of(keys)
+    before = fingerprint_of(keys)
     one = data.draw(st.sampled_from(keys))
-    assert bucket_of([*keys, one]) != before
+    assert fingerprint_of([*keys, one]) != before
     without = list(keys)
     without.remove(one)
-    assert bucket_of(without) != before
-    assert bucket_of([*keys, event_id(1000)]) != before
+    assert fingerprint_of(without) != before
+    assert fingerprint_of([*keys, event_id(1000)]) != before
 
 
 def test_bucket_counts_are_plain_numbers() -> None:
     one, other = "00" + "0" * 11 + "1" + "f" * 50, "00" + "f" * 12 + "0" * 50
-    assert bucket_of([one, other, other]) == {"00": Bucket(rows=3, ids=2, checksum=1 + 2 * (16**12 - 1))}
-    assert bucket_of([one, other, other])["00"].duplicates == 1
+    assert fingerprint_of([one, other, other]) == {"00": Bucket(rows=3, ids=2, checksum=1 + 2 * (16**12 - 1))}
+    assert fingerprint_of([one, other, other])["00"].duplicates == 1
 
 
 @pytest.mark.parametrize("most", [2, 7, 100])
@@ -217,14 +217,14 @@ def test_a_long_list_of_batches_is_reduced_to_those_with_rows(client: AepClient,
     dataset, (first, _) = dataset_of(client, sandbox, [row(event_id(1))], [row(event_id(2))])
     ours = [first, *(f"01{n:024}" for n in range(1000))]
     with client.lake_reader() as reader:
-        assert reader.fingerprints(dataset, DAY, NEXT, batches=ours) == bucket_of([event_id(1)])
+        assert reader.fingerprints(dataset, DAY, NEXT, batches=ours) == fingerprint_of([event_id(1)])
         assert list(reader.ids(dataset, DAY, NEXT, batches=ours)) == [(event_id(1), first)]
         assert reader.fingerprints(dataset, DAY, NEXT, batches=ours[1:]) == {}
         assert reader.fingerprints(dataset, DAY, NEXT, batches=[]) == {}
 
 
 def test_windows_have_a_zone_and_do_not_overlap(
-    reader: LakeReader, client: AepClient, sandbox: AepSandbox
+    reader: DataLakeReader, client: AepClient, sandbox: AepSandbox
 ) -> None:
     dataset, _ = dataset_of(client, sandbox)
     with pytest.raises(ValueError, match="time zone"):
@@ -234,7 +234,7 @@ def test_windows_have_a_zone_and_do_not_overlap(
 
 
 def test_a_day_in_another_zone_is_read_by_its_own_bounds(
-    reader: LakeReader, client: AepClient, sandbox: AepSandbox
+    reader: DataLakeReader, client: AepClient, sandbox: AepSandbox
 ) -> None:
     zone = timezone(timedelta(hours=9))
     start = datetime(2026, 7, 1, tzinfo=zone)
@@ -246,11 +246,11 @@ def test_a_day_in_another_zone_is_read_by_its_own_bounds(
     ]
     dataset, _ = dataset_of(client, sandbox, [row(event_id(n), moment) for n, moment in enumerate(moments)])
     found = reader.fingerprints(dataset, start, start + timedelta(days=1))
-    assert found == bucket_of([event_id(1), event_id(2)])
+    assert found == fingerprint_of([event_id(1), event_id(2)])
 
 
 def test_a_batch_is_read_whatever_its_timestamps(
-    reader: LakeReader, client: AepClient, sandbox: AepSandbox
+    reader: DataLakeReader, client: AepClient, sandbox: AepSandbox
 ) -> None:
     moments = [datetime(1971, 1, 1, tzinfo=UTC), DAY, NEXT]
     rows = [row(event_id(n), moment) for n, moment in enumerate(moments)]

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from include.aep.client import AepClient
-from include.aep.data_lake import LakeReader, QueryServiceReader
+from include.aep.data_lake import DataLakeReader, QueryServiceReader
 from include.aep.data_lake.query_connection import QueryConnection, QueryLimits
 from include.aep.data_lake.query_login import Login, logins
 from include.aep.data_lake.query_service import table_of
@@ -75,7 +75,7 @@ def dataset(client: AepClient) -> Dataset:
     return client.catalog.require_dataset("Shop events")
 
 
-def refusal(reader: LakeReader, dataset: Dataset, kind: type[PipelineError]) -> PipelineError:
+def refusal(reader: DataLakeReader, dataset: Dataset, kind: type[PipelineError]) -> PipelineError:
     """Return the error of a query, and assert that it and its causes contain no token or password."""
     with pytest.raises(kind) as caught:
         reader.fingerprints(dataset, DAY, NEXT)

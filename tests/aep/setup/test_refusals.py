@@ -70,7 +70,7 @@ LIST: dict[str, Refusal] = {
         ),
     ),
     "a tag with two values": Refusal(
-        lambda: Ownership("shop").require(dataset({PIPELINE_TAG: ["a", "b"]})),
+        lambda: Ownership("shop").require_owner(dataset({PIPELINE_TAG: ["a", "b"]})),
         (
             "Tag mixpanel-aep/pipeline of dataset 'Events' has the values ['a', 'b'], but it must have "
             "exactly one. A user with the permission Manage Datasets must remove the wrong values in AEP. "
@@ -87,14 +87,16 @@ LIST: dict[str, Refusal] = {
         ),
     ),
     "a dataset of another pipeline that exists": Refusal(
-        lambda: Ownership("shop", None, None, frozenset(["web"])).require(dataset({PIPELINE_TAG: ["web"]})),
+        lambda: Ownership("shop", None, None, frozenset(["web"])).require_owner(
+            dataset({PIPELINE_TAG: ["web"]})
+        ),
         (
             "Dataset 'Events' belongs to pipeline web (its tag mixpanel-aep/pipeline), not to pipeline shop. "
             "Give pipeline shop its own dataset. If web was renamed, remove web.yaml."
         ),
     ),
     "a dataset of another project": Refusal(
-        lambda: Ownership("shop", None, "us/1").require(dataset({SOURCE_TAG: ["us/2"]})),
+        lambda: Ownership("shop", None, "us/1").require_owner(dataset({SOURCE_TAG: ["us/2"]})),
         (
             "Dataset 'Events' is loaded from Mixpanel project us/2 (its tag mixpanel-aep/source), but "
             "pipeline shop reads project us/1. Correct the Mixpanel connection, or give the pipeline its own "
