@@ -71,7 +71,7 @@ ON_REQUEST = "Only when it is triggered, because `airflow.schedule` is null in t
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the daily DAG of one pipeline."""
+    """Return the DAG that loads a pipeline's events, with one run for each day."""
     source = pipeline.mixpanel
     with DAG(
         pipeline.dag_id,

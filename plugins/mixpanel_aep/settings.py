@@ -76,10 +76,14 @@ def _convert_connection(row: JsonMapping, sandbox_port: int | None) -> JsonObjec
 
 @dataclass(frozen=True)
 class Difference:
-    """What loading a file would do, by kind (``connections``, ``pools``, ``variables``).
+    """The changes that loading a settings file makes in Airflow.
 
-    ``added``: the entries that only the file has. ``replaced``: entries of Airflow that the file overwrites. ``kept``:
-    the names of entries of Airflow that stay although the file has them.
+    Each attribute has the entries of each kind (``connections``, ``pools``, ``variables``) that has any.
+
+    Attributes:
+        added: the entries that only the file has, by name.
+        replaced: the entries of the file that overwrite an entry of Airflow, by name.
+        kept: the names of the entries that both have, and that stay in Airflow as they are.
     """
 
     added: Mapping[str, JsonMapping]

@@ -33,7 +33,12 @@ SHOWN_GAPS = 6
 class PipelineView:
     """The data of a pipeline's page and of its part of the overview.
 
-    ``days``: all days, newest first. ``trouble``: why the lake cannot be read; the other fields are then empty.
+    Attributes:
+        pipeline: the pipeline.
+        now: the time of the request.
+        facts: what the lake contains about the pipeline's days.
+        days: all days, newest first.
+        trouble: why the lake cannot be read, as a sentence; ``facts`` and ``days`` are then empty.
     """
 
     pipeline: Pipeline
@@ -95,7 +100,10 @@ class PipelineView:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a run of a day is queued or running, or days are still to be read: the page then reloads itself."""
+        """Whether the page must reload itself.
+
+        It must while a run of a day is queued or running, or the facts of some days have not been read.
+        """
         return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
 
     def months(self, most: int | None = None) -> list[Month]:
@@ -137,7 +145,14 @@ def failed_days(views: Sequence[PipelineView]) -> str:
 class DayView:
     """The data of a day's page.
 
-    ``runs``: the runs of the day, newest first. ``facts``: the facts about all days. ``ledger``: the day's records.
+    Attributes:
+        pipeline: the pipeline.
+        day: the state and the counts of the day.
+        runs: the Airflow runs of the day, newest first.
+        facts: what the lake contains about all days of the pipeline.
+        advice: the cause of the day's state, and what to do about it.
+        outcome: the state of the day with its numbers of events, as the headline shows it.
+        ledger: the records of the day's ledger.
     """
 
     pipeline: Pipeline
@@ -191,7 +206,14 @@ def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[Pipe
 def _view(
     session: Session, pipeline: Pipeline, reader: FactsReader, runs: Sequence[Run], now: datetime
 ) -> PipelineView:
-    """Return the view of one pipeline. ``runs``: its runs, oldest first.
+    """Return the view of one pipeline.
+
+    Args:
+        session: the session of Airflow's metadata database.
+        pipeline: the pipeline.
+        reader: reads the pipeline's facts from its lake.
+        runs: the pipeline's runs, oldest first.
+        now: the time of the request.
 
     Raises:
         PipelineError: the lake cannot be read.

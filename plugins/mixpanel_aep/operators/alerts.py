@@ -26,7 +26,7 @@ class AlertsOperator(PipelineOperator):
     """Sends the alerts that follow from the results of the run's other tasks. It succeeds even if sending fails."""
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Evaluate the rules, send the alerts, and return the number of messages sent."""
+        """Evaluate the alert rules, send the alerts that result, and return the number of messages sent."""
         lake = lake_or_none(self.pipeline)
         try:
             return {"sent": send(self.pipeline, lake, list(self._alerts(lake, context)), context)}
