@@ -79,7 +79,11 @@ class Settings:
 
 @dataclass
 class SandboxState:
-    """The store, the clock, the settings, and the functions by which one service calls another."""
+    """What all services of one sandbox share: its data, its time, its settings, and functions that services call.
+
+    Every route gets this object. A service adds functions to ``on_reset`` and ``before_read``, so that other services
+    can call them without importing it.
+    """
 
     store: Store
     settings: Settings = field(default_factory=Settings)

@@ -157,7 +157,7 @@ def check_export_right(caller: Caller, project: Project) -> None:
 
 
 def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
-    """Return the names of the classified properties that exports to this caller omit."""
+    """Return the names of the classified properties that are left out of exports for this caller."""
     return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
 
 

@@ -66,7 +66,7 @@ class Mixpanel:
         return routes
 
     def reset(self) -> None:
-        """Delete all events, counts and sessions in memory, and store the demo projects again."""
+        """Delete all events, counts and query sessions, and store the demo projects and their documents again."""
         self.event_store.clear()
         self.limiter.clear()
         self.engage.clear()
@@ -99,7 +99,10 @@ class Mixpanel:
         }
 
     def _app_routes(self) -> Routes:
-        """Return the routes of the application API: method, path, handler, and optionally the status of a success."""
+        """Return the routes of the application API.
+
+        Each has the method, the path, the handler, and optionally the HTTP status of a successful response.
+        """
         notes, accounts, lexicon = Annotations(self.documents), ServiceAccounts(), self.lexicon
         project, organization = "/projects/{project_id}", "/organizations/{organization_id}/service-accounts"
         note, schema = project + "/annotations/{annotation_id}", project + "/schemas/{entity_type}"

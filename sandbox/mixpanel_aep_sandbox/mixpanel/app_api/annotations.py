@@ -33,7 +33,7 @@ class Annotation(BaseModel):
 
 
 class Change(BaseModel):
-    """The body of a request to change an annotation; a field that is missing does not change."""
+    """The body of a request to change an annotation; a field that is missing from the body is not changed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -104,9 +104,9 @@ class Annotations:
         return _success_body({"id": body["id"]})
 
     def tags(self, app_request: AppRequest) -> list[JsonObject]:
-        """Return the project's annotation tags as a list, without the ``status`` and ``results`` of other responses.
+        """Return the tags that annotations of the project may have, as a list.
 
-        This is the documented form.
+        As documented, this response has no ``status`` and ``results``, unlike those of similar routes.
         """
         project = app_request.edited_project()
         return [

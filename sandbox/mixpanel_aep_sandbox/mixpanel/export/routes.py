@@ -98,7 +98,12 @@ class Export:
         )
 
     def _lines(self, row_filter: _RowFilter, now_ms: int) -> Iterator[bytes]:
-        """Return an iterator over the exported lines, without line ends, of events visible at ``now_ms``."""
+        """Return an iterator over the exported lines, without line ends.
+
+        Args:
+            row_filter: selects the rows, and changes their lines as the request requires.
+            now_ms: the time of the request in epoch milliseconds; rows that become visible later are not exported.
+        """
         export_params, project = row_filter.export_params, row_filter.project
         days = self._event_store.days(project, export_params.from_date, export_params.to_date)
         # The days are not in chronological order, so that clients cannot rely on the last row being the newest.
@@ -143,7 +148,10 @@ class _RowFilter:
         return without_properties(line, self.hidden) if self.hidden else line
 
     def _event_for_where(self, event: JsonObject) -> JsonObject:
-        """Change the event's times to the form that ``where`` is evaluated on, by the project's switches; return it."""
+        """Change the times in a parsed event to the values on which Mixpanel evaluates ``where``, and return the event.
+
+        The switches ``where_time`` and ``where_processing_ms`` of the project determine these values.
+        """
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):
             return event
@@ -173,7 +181,11 @@ def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool)
 
 
 def _split_start(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first lines, up to a size that decides about compression, and an iterator over the other lines."""
+    """Read lines until their total size is above the size from which a response is compressed, or no lines are left.
+
+    Returns:
+        The lines that were read, joined, and an iterator over the remaining lines.
+    """
     start = b""
     for line in lines:
         start += line

@@ -25,7 +25,7 @@ _NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
 class PayloadError(Exception):
-    """A request is rejected as a whole, with an HTTP status and an error text."""
+    """The reason why a request is rejected as a whole: an HTTP status and an error text."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)

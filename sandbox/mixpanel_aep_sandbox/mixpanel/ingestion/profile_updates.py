@@ -20,7 +20,12 @@ Form = Callable[[object], bool]
 
 
 def update_fault(record: object, *, group: bool) -> ValidationFault | None:
-    """Validate a profile update; return its first fault, or None if it is valid. ``group``: sent to ``/groups``."""
+    """Validate a profile update; return its first fault, or None if it is valid.
+
+    Args:
+        record: the update, which may be any JSON value.
+        group: whether it is the update of a group profile, which was sent to ``/groups``.
+    """
     if not isinstance(record, dict):
         return ValidationFault("", "the update is not an object")
     for name in ("$token", "$group_key", "$group_id") if group else ("$token", "$distinct_id"):

@@ -79,13 +79,13 @@ class Project(BaseModel):
         return self
 
     def today(self, now: datetime) -> date:
-        """Return the date of the time ``now`` in the project's time zone, whatever ``time_is`` is."""
+        """Return the date in the project's time zone at the time ``now``. It does not depend on ``time_is``."""
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def stored_ms(self, instant_ms: int) -> int:
-        """Convert a point in time to the project's stored time, both in milliseconds since 1970.
+        """Convert a point in time to the ``time`` that the project stores and exports, both in milliseconds since 1970.
 
-        If ``time_is`` is ``project_local``, the stored time is the local time, interpreted as UTC.
+        If ``time_is`` is ``project_local``, that is the local time, read as if it were UTC.
         """
         if self.time_is == "utc":
             return instant_ms
@@ -94,7 +94,10 @@ class Project(BaseModel):
         return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
 
     def instant(self, stored_seconds: float) -> float:
-        """Convert a stored time in seconds to epoch seconds; a local time that occurs twice means the first one."""
+        """Convert an exported ``time`` of the project, in seconds, to epoch seconds.
+
+        Of a local time that occurs twice when clocks are set back, the first one is meant.
+        """
         if self.time_is == "utc":
             return stored_seconds
         wall = (_EPOCH + timedelta(seconds=stored_seconds)).replace(tzinfo=ZoneInfo(self.timezone))

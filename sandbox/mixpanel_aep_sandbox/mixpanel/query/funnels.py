@@ -46,7 +46,7 @@ class _StepEvent(NamedTuple):
 
 @dataclass
 class _Bucket:
-    """Totals for the people who entered the funnel in one period; each list has one number per step."""
+    """Totals for the people who entered a funnel in one period. Each list has one number for each step."""
 
     counts: list[int]
     """Number of people who completed the step."""
@@ -154,7 +154,15 @@ def _first_entry_day(events: list[_StepEvent], step: str, first: date, last: dat
 def _count_steps(
     bucket: _Bucket, steps: list[str], events: list[_StepEvent], first: date, within_ms: int
 ) -> None:
-    """Add the steps that one person completed, in order and within ``within_ms``, to the totals of the bucket."""
+    """Add the steps that one person completed to the totals of a period.
+
+    Args:
+        bucket: the totals of the period in which the person entered the funnel.
+        steps: the names of the funnel's events, in order.
+        events: the person's events that are steps, sorted by time.
+        first: the first day of the query; earlier events do not count.
+        within_ms: the time after the first step in which a step must be completed, in milliseconds.
+    """
     start_ms = before_ms = (first - _EPOCH).days * _DAY_MS
     at = 0
     for event in events:

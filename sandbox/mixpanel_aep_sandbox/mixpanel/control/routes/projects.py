@@ -53,9 +53,14 @@ class ProjectIn(BaseModel):
 
 
 class ControlRoutes:
-    """Handlers of these routes. Errors are ``{"error": sentence}`` with status 404 or 422.
+    """Handlers of the control routes. Errors are ``{"error": sentence}`` with status 404 or 422.
 
-    ``delete_project`` is a function that deletes the project with an id, and its data.
+    Args:
+        state: the store, the clock and the settings of the sandbox.
+        registry: the projects and service accounts.
+        event_store: the events of all projects.
+        export_log: the log of complete exports.
+        delete_project: deletes the project with an id, and its data.
     """
 
     def __init__(
@@ -118,7 +123,11 @@ class ControlRoutes:
         return JSONResponse(project.model_dump(mode="json", exclude=_SECRET_FIELDS))
 
     def _changed_fields(self, given: ProjectIn) -> JsonObject:
-        """Return a project's fields after the change; limits and switches are merged field by field."""
+        """Return all fields of a project after a change.
+
+        Fields that the request does not contain keep their values. In limits and switches, so do the inner fields that
+        it does not contain.
+        """
         before = self._registry.project(given.id)
         current = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
         fields = {"id": given.id, **(given.model_extra or {})}
