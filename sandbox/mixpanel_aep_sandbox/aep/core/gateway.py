@@ -24,7 +24,13 @@ def token_key(token: str) -> str:
 
 @dataclass(frozen=True)
 class Caller:
-    """The client that sent a request, with the stored documents of its credential and of its token."""
+    """The client that sent a request.
+
+    Attributes:
+        client_id: the client's id, from the header ``x-api-key``.
+        credential: the stored document of the client's OAuth credential.
+        token: the stored document of the access token in the request.
+    """
 
     client_id: str
     credential: Document
@@ -32,7 +38,11 @@ class Caller:
 
 
 def caller(state: SandboxState, request: Request) -> Caller:
-    """Authenticate a request by its token and client id. Raises Problem 401 or 403 if one is missing or invalid."""
+    """Return the client that sent a request, by its access token and client id.
+
+    Raises:
+        Problem: 401 or 403 if one of the two is missing or invalid.
+    """
     headers = request.headers
     if not headers.get("authorization"):
         raise gateway("403010", "Oauth token is missing.")
@@ -50,9 +60,13 @@ def caller(state: SandboxState, request: Request) -> Caller:
 
 
 def authorize(state: SandboxState, request: Request) -> tuple[AepSandboxScope, str]:
-    """Check a request's token, client id, organization and AEP sandbox; return the AEP sandbox and the client id.
+    """Check a request's access token, client id, organization and AEP sandbox.
 
-    Raises Problem 400, 401 or 403 if the gateway rejects the request.
+    Returns:
+        The AEP sandbox, and the client id.
+
+    Raises:
+        Problem: 400, 401 or 403 if the gateway rejects the request.
     """
     known = caller(state, request)
     org = request.headers.get("x-gw-ims-org-id")
@@ -73,7 +87,11 @@ def _token(state: SandboxState, header: str) -> Document:
 
 
 def _aep_sandbox(request: Request) -> str:
-    """Return the name of the AEP sandbox that the headers select. Raises Problem 400 or 403."""
+    """Return the name of the AEP sandbox that the request's headers select.
+
+    Raises:
+        Problem: 400 if they select none, 403 if the AEP sandbox does not exist.
+    """
     name = request.headers.get("x-sandbox-name")
     by_id = request.headers.get("x-sandbox-id")
     if name is None and by_id is not None:

@@ -14,7 +14,10 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class _Misfit(Exception):
-    """A JSON Patch operation is invalid, or its path does not exist in the document."""
+    """A JSON Patch operation is invalid, or its path does not exist in the document.
+
+    The message is a clause for the end of the error's sentence.
+    """
 
 
 def json_patch(document: JsonObject, operations: object) -> JsonObject:
@@ -39,7 +42,12 @@ def json_patch(document: JsonObject, operations: object) -> JsonObject:
 
 
 def deep_merge(base: object, change: object) -> Any:
-    """Apply a JSON Merge Patch (RFC 7396) to ``base``, and return the result: null removes a key, objects merge."""
+    """Return the result of a JSON Merge Patch (RFC 7396): null removes a key, and objects are merged recursively.
+
+    Args:
+        base: The value to change; it is not modified.
+        change: The patch.
+    """
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
     merged = dict(base)

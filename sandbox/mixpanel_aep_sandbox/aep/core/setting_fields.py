@@ -19,7 +19,7 @@ _MOST = 10**15
 
 
 def choice(*values: T) -> T:
-    """Return a dataclass field for a setting that accepts only these values; the first value is the default."""
+    """Return the dataclass field of a setting that accepts only these values; the first value is the default."""
     chosen: T = field(default=values[0], metadata={"choices": values})
     return chosen
 

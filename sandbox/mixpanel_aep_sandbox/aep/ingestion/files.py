@@ -34,8 +34,14 @@ def read_rows(
 ) -> Iterator[Row]:
     """Yield the rows of one uploaded file as the client sent them; an unparsable JSON row is yielded as ``Corrupt``.
 
-    ``resolved`` is the schema that Parquet columns must match; if it is None, all columns are accepted. Raises
-    Unreadable, Incompatible or EmptyHeader.
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        body: The document of the file.
+        resolved: The schema that the columns of a Parquet file must match; None: all columns are accepted.
+
+    Raises:
+        Unreadable, Incompatible, EmptyHeader: The whole file is invalid.
     """
     path, input_format = disk_path(scope, body), batch["inputFormat"]
     if input_format["format"] == "parquet":

@@ -44,9 +44,13 @@ def stats(call: Call) -> Response:
 
 
 def _recent(scope: AepSandboxScope, held: list[JsonObject], moment: str, name: str) -> list[JsonObject]:
-    """Return summaries of the ten last created or updated resources, newest first.
+    """Return summaries of the ten resources that were created or updated last, newest first.
 
-    ``moment`` is the metadata's key of the time; ``name`` is the summary's key for this time.
+    Args:
+        scope: The AEP sandbox.
+        held: All resources of the tenant.
+        moment: The key of the time in a resource's metadata.
+        name: The key of this time in the summaries.
     """
     newest = sorted(enumerate(held), key=lambda each: (_time_ms(each[1], moment), each[0]), reverse=True)
     return [

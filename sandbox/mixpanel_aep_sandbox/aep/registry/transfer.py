@@ -31,9 +31,12 @@ def export_resource(scope: AepSandboxScope, resource: JsonObject) -> list[JsonOb
 
 
 def import_resources(scope: AepSandboxScope, payload: object) -> list[JsonObject]:
-    """Return the resources of an export with this tenant's id, each after its dependencies; nothing is stored.
+    """Return the resources of an export with this tenant's id, each after its dependencies.
 
-    Raises Problem 400 for a malformed resource, or for an ``$id`` that already exists.
+    They are only converted and checked, not stored.
+
+    Raises:
+        Problem: 400 for a malformed resource, or for an ``$id`` that already exists.
     """
     if not isinstance(payload, list) or not payload:
         raise problem(400, "The request body must be a non-empty array of exported resources.")

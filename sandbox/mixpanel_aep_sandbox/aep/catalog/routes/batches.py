@@ -57,7 +57,8 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 def visible(scope: AepSandboxScope) -> list[JsonObject]:
     """Return the stored documents of the batches that Catalog shows, oldest first.
 
-    Catalog does not show batches that are hidden, or newer than the setting ``catalog_lag_seconds``.
+    It shows neither batches that a test has hidden (``vanished``) nor those created in the last
+    ``catalog_lag_seconds``.
     """
     settle(scope)
     lag_ms = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
@@ -107,7 +108,7 @@ def batch_view(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _metrics(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Return the metrics of a processed batch in Catalog's form; {} without metrics, or if a setting hides them."""
+    """Return the metrics of a processed batch in Catalog's form; empty without metrics, or if a setting hides them."""
     metrics = batch["metrics"]
     hidden = batch["state"] == "failed" and IngestSettings.of(scope.state).metrics_of_failed == "hidden"
     if not metrics or hidden:

@@ -50,9 +50,11 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, JsonObject]]:
-    """Return (id, representation) of all datasets, or of those with the ids ``keys``; unknown ids are omitted.
+    """Return the ids and Catalog's representations of datasets, which include their last batches and expiration tags.
 
-    The representation includes the last batches of the dataset, and tags about its expiration.
+    Args:
+        scope: The AEP sandbox.
+        keys: The ids of the datasets, of which unknown ones are omitted; None: all datasets.
     """
     settle(scope)
     batches: dict[str, list[JsonObject]] = defaultdict(list)
@@ -74,7 +76,12 @@ def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> lis
 
 
 def _last_batches(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObject:
-    """Return the ids of a dataset's last batches, from all its batches, oldest first."""
+    """Return the keys of a dataset's representation with the ids of its last, last successful and last failed batch.
+
+    Args:
+        scope: The AEP sandbox.
+        batches: All batches of the dataset, oldest first.
+    """
     if not batches:
         return {}
     good = [batch["id"] for batch in batches if batch["state"] == "success"][-1:]

@@ -17,7 +17,11 @@ _SAMPLES = 100
 
 
 class Diagnostics:
-    """Writes the rejected rows of a batch to ``failed/part-*``, and to ``meta/row_errors/*`` if diagnostics are on."""
+    """Writes the files in which a client can read the rejected rows of a batch and their errors.
+
+    All rejected rows are in ``failed/part-*``. If the batch was created with error diagnostics, they are also in
+    ``meta/row_errors/*``.
+    """
 
     def __init__(self, folder: Path, batch: JsonObject) -> None:
         self._folder, self._wanted = folder, batch["diagnostics"]

@@ -12,7 +12,7 @@ _EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
 def unions(scope: AepSandboxScope) -> list[JsonObject]:
-    """Return the unresolved union of each class that has a Profile-enabled schema.
+    """Return the union of each class that has a Profile-enabled schema, with unresolved references.
 
     The registry generates unions; clients cannot write them.
     """
@@ -24,7 +24,7 @@ def unions(scope: AepSandboxScope) -> list[JsonObject]:
 
 
 def summarize_union(scope: AepSandboxScope, union: JsonObject) -> JsonObject:
-    """Return a union as in lists: with the title of its class, and only a major version."""
+    """Return a union as lists show it: with the title of its class, and only the major version."""
     title = (find(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
@@ -39,7 +39,7 @@ def add_union_fields(union: JsonObject) -> JsonObject:
 
 
 def _union(scope: AepSandboxScope, key: str, schemas: list[JsonObject]) -> JsonObject:
-    """Return the unresolved union of the class ``key`` and its enabled schemas."""
+    """Return the union of the class ``key`` and its Profile-enabled schemas, with unresolved references."""
     refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
     extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
     return {

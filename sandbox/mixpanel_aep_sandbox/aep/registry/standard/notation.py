@@ -36,7 +36,7 @@ _LANGUAGE = (
 
 
 def expand_resource(given: JsonObject) -> JsonObject:
-    """Convert one resource from the short notation to the form that the Schema Registry returns."""
+    """Convert one resource from this folder's short notation to the form that the Schema Registry returns."""
     key, kind = _id(given["id"]), given["kind"]
     name = key.rpartition("/")[2]
     includes = [_id(each) for each in given.get("includes", [])]
