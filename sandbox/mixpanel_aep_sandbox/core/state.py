@@ -63,7 +63,11 @@ class SandboxClock:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of behaviour that the documentation does not describe, or describes in contradictory ways."""
+    """The settings that all services of the sandbox share.
+
+    Most of them select one of the behaviours that Adobe's documentation does not describe, or describes in
+    contradictory ways.
+    """
 
     batch_seconds: float = 1.0
     """Seconds of the sandbox's clock until a completed batch changes from ``loaded`` to ``active``."""

@@ -42,7 +42,11 @@ def batch_page(scope: AepSandboxScope, batch: JsonObject) -> HTMLResponse:
 
 
 def missing_page(key: str) -> HTMLResponse:
-    """Return the HTTP response, with status 404, for the id ``key`` that no batch has."""
+    """Return the HTTP response (404) for an id that no batch has.
+
+    Args:
+        key: The id.
+    """
     return HTMLResponse(_template().render(batch=None, key=key), status_code=404, headers=_HEADERS)
 
 
@@ -75,7 +79,10 @@ def _files(scope: AepSandboxScope, batch: JsonObject) -> list[JsonObject]:
 
 
 def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[JsonObject]]]:
-    """Yield the id and the errors of rejected rows, but no other values; nothing if diagnostics were not requested."""
+    """Yield the ``_id`` and the errors of rejected rows, without other values.
+
+    Nothing is yielded if the batch was created without error diagnostics.
+    """
     path = result_path(scope, batch_id, "meta", "row_error_samples.json")
     if not path.exists():
         return

@@ -49,9 +49,12 @@ class ControlCall:
 
     @property
     def scope(self) -> AepSandboxScope:
-        """Return the AEP sandbox that ``org`` and ``sandbox`` in the query name, by default ``prod`` of the demo org.
+        """Return the AEP sandbox that the query parameters ``org`` and ``sandbox`` name.
 
-        Raises ValueError for an unknown AEP sandbox.
+        The defaults are the demo organization and ``prod``.
+
+        Raises:
+            ValueError: the AEP sandbox is unknown.
         """
         params = self.request.query_params
         name = params.get("sandbox", "prod")
@@ -132,10 +135,10 @@ def _batch_page(call: ControlCall) -> Response:
 
 
 def _change_batch(call: ControlCall) -> Response:
-    """Change a batch as another client could, or as AEP could.
+    """Change a batch in the way in which another client or AEP could have changed it.
 
-    ``{"status": "aborted"}``, or any other status, ends the batch; ``{"status": "success"}`` processes it at once, even
-    if it has a planned status such as stalled; ``{"vanished": true}`` hides it from Catalog.
+    ``{"status": "aborted"}``, or any other status, ends the batch. ``{"status": "success"}`` processes it at once, even
+    if it has a planned status such as stalled. ``{"vanished": true}`` hides it from Catalog.
     """
     scope, key, body = call.scope, call.request.path_params["id"], call.body
     settle(scope)
@@ -153,7 +156,11 @@ def _change_batch(call: ControlCall) -> Response:
 
 
 def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, errors: object) -> JsonObject:
-    """End a batch with a status and errors, and return it. Raises ValueError."""
+    """End a batch with a status and errors, and return the changed batch.
+
+    Raises:
+        ValueError: the status or the errors are invalid, or the batch can no longer become active.
+    """
     if type(status) is not str or type(errors) is not list:
         raise ValueError("status must be a string, and errors must be a list.")
     if status in ("success", "active"):
@@ -186,7 +193,10 @@ def _settings(call: ControlCall) -> Response:
 
 
 def _change_settings(call: ControlCall) -> Response:
-    """Change settings by name; ``next_batches`` replaces all planned outcomes, ``secrets`` the demo client secrets."""
+    """Change settings by name.
+
+    ``next_batches`` replaces all planned outcomes, and ``secrets`` the client secrets of the demo credential.
+    """
     store = call.state.store
     plain = {name: value for name, value in call.body.items() if name not in ("next_batches", "secrets")}
     with store.transaction():

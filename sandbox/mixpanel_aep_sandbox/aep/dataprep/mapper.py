@@ -74,7 +74,15 @@ class Mapped:
 
 @dataclass(frozen=True)
 class _Column:
-    """One mapping of the set with its parsed source and destination, and its destination field (None: any value)."""
+    """One mapping of a set in parsed form.
+
+    Attributes:
+        mapping: The mapping.
+        destination: The parsed destination path.
+        field: The JSON Schema of the destination field; None: any value is accepted.
+        source: The parsed source path, for an attribute.
+        expression: The parsed source, for an expression.
+    """
 
     mapping: Mapping
     destination: Path
@@ -121,7 +129,7 @@ class Mapper:
         return [column.fault for column in self._in_order]
 
     def map(self, row: JsonObject) -> Mapped:
-        """Map one source row to an XDM record. Failed columns are reported in ``Mapped.errors``; nothing is raised."""
+        """Map one source row to an XDM record. Failed columns raise no error; ``Mapped.errors`` lists them."""
         data: JsonObject = {}
         errors: list[MappingError] = []
         inside = set(self._inside)
@@ -178,15 +186,15 @@ class Mapper:
 def _inside_others(destinations: list[Path]) -> set[Path]:
     """Return the destinations that are attributes of another mapping's destination.
 
-    The other mapping's copied value never fills such an attribute, even if the attribute's own mapping results in null:
-    after an error, or by ``nullify()``, which excludes fields from a copy (EP:data-prep/functions.md#objects).
+    The value that the other mapping copies never fills such an attribute, even if the attribute's own mapping results
+    in null: after an error, or by ``nullify()``, which excludes fields from a copy (EP:data-prep/functions.md#objects).
     """
     known = set(destinations)
     return {path for path in known if any(path[:length] in known for length in range(1, len(path)))}
 
 
 def _column(mapping: Mapping, schema: JsonObject, options: Options) -> _Column:
-    """Parse a mapping; an invalid mapping becomes a column with a ``fault``."""
+    """Parse a mapping of a set. The result for an invalid mapping has a ``fault``."""
     destination: Path = ()
     try:
         destination = parse_path(mapping.destination)

@@ -111,7 +111,15 @@ def _schema(body: JsonObject) -> tuple[str, str]:
 
 
 def _mapping(body: object, where: str) -> Mapping:
-    """Parse one mapping; ``where`` is its place in the body, for messages. Raises FormFault."""
+    """Parse one mapping.
+
+    Args:
+        body: The mapping as the client sent it.
+        where: Its place in the request body, for the error's text.
+
+    Raises:
+        FormFault: it is invalid.
+    """
     if not isinstance(body, dict):
         raise FormFault(f"{where} must be an object.")
     for name, types in _OF_MAPPING.items():

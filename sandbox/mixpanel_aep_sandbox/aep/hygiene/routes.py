@@ -126,9 +126,14 @@ def _find_expiration(call: Call) -> JsonObject:
 
 
 def _validated_fields(call: Call, before: JsonObject) -> JsonObject:
-    """Return the texts and the expiry time in the body; ``before`` is the expiration to change, empty for a new one.
+    """Return the texts and the expiration time in the body of a request.
 
-    Raises Problem 400 for an invalid field.
+    Args:
+        call: The request.
+        before: The expiration to change; empty for a new one.
+
+    Raises:
+        Problem: 400 for an invalid field.
     """
     given = call.object()
     texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}

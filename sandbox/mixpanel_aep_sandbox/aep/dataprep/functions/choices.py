@@ -23,9 +23,9 @@ _LOGICAL = "Logical Operators"
     example=('iif("s".equalsIgnoreCase("S"), "True", "False")', '"True"'),
 )
 def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the second argument if the first is true, otherwise the third.
+    """Return the value of the second argument if the first one is true, otherwise of the third.
 
-    Only the returned argument is evaluated [I], because the evaluation of the other one may fail.
+    Only the argument whose value is returned is evaluated [I], because the evaluation of the other one may fail.
     """
     condition, then, otherwise = arguments
     return evaluate(then if truth(evaluate(condition, scope)) else otherwise, scope)

@@ -40,7 +40,10 @@ def equal(left: Value, right: Value) -> bool:
 
 
 def exactly(value: Value) -> Value:
-    """Return a copy of a value for Python's ``==``, in which true differs from 1 and false from 0 at every depth."""
+    """Return a copy of a value for comparisons by Python's ``==``, in which true differs from 1 and false from 0.
+
+    This applies to the items of arrays and objects at every depth.
+    """
     if isinstance(value, list):
         return [exactly(item) for item in value]
     if isinstance(value, dict):

@@ -159,7 +159,7 @@ def date_part(component: str, moment: ZonedDateTime) -> int:
 def set_date_part(component: str, value: int, moment: ZonedDateTime) -> ZonedDateTime:
     """Return a date with one part replaced, as by Java's ``withYear`` and ``withMonth``.
 
-    A day that does not exist in the new month becomes the last day of that month.
+    If the day does not exist in the new month, the result has the last day of that month.
     """
     part = _part(component)
     if part not in _SETTABLE:

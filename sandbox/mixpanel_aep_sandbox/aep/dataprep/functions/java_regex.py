@@ -41,7 +41,17 @@ def split(text: str, pattern: str) -> list[str]:
 
 
 def _run(function: str, text: str, pattern: str, original: str) -> Any:
-    """Apply a regular expression function of PyArrow to one text. Raises EvaluationError for an invalid pattern."""
+    """Apply one of PyArrow's functions for regular expressions to one text, and return the function's result.
+
+    Args:
+        function: The name of the function in ``pyarrow.compute``.
+        text: The text.
+        pattern: The regular expression for RE2.
+        original: The regular expression as the user wrote it, for the error's text.
+
+    Raises:
+        EvaluationError: the regular expression is invalid or too long.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -59,7 +69,10 @@ def _run(function: str, text: str, pattern: str, original: str) -> Any:
 
 
 def _stopped(pattern: str) -> str:
-    """Replace each dot by a character class without line ends, as Java's dot; RE2's dot excludes only the line feed."""
+    """Replace each dot of a pattern by a character class that excludes the same line ends as Java's dot.
+
+    RE2's dot excludes only the line feed.
+    """
     return "".join(
         r"[^\n\r\x{85}\x{2028}\x{2029}]" if found[0] == "." else found[0]
         for found in _PARTS.finditer(pattern)

@@ -78,7 +78,12 @@ def to_map(*flat: Value) -> dict[str, Value] | None:
 
 
 def _map_by_property(objects: Value, key: str) -> dict[str, Value] | None:
-    """Return a map of objects by the text of their property ``key``; null for null."""
+    """Return a map of objects whose keys are the texts of one of their properties; None for null.
+
+    Args:
+        objects: An array of objects, or one object.
+        key: The name of the property; objects without it are omitted.
+    """
     if objects is None:
         return None
     found: dict[str, Value] = {}

@@ -34,7 +34,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Function:
-    """A Data Prep function, with its description in the form of Adobe's list."""
+    """A Data Prep function: its description in the form of Adobe's list, and its implementation.
+
+    It has ``does`` or ``form``, or ``unavailable`` if the sandbox does not implement it.
+    """
 
     name: str
     category: str
@@ -64,7 +67,10 @@ class Function:
         return None if repeated else len(self.parameters)
 
     def parameter(self, position: int) -> Parameter:
-        """Return the parameter of the argument at a position, from 0; later positions have the last parameter."""
+        """Return the parameter to which the argument at a position (from 0) belongs.
+
+        Arguments after the last parameter belong to the last parameter, which may be repeated.
+        """
         return self.parameters[min(position, len(self.parameters) - 1)]
 
     def call(self, arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
@@ -108,9 +114,17 @@ def function(
     method: bool = False,
     for_destinations: bool = False,
 ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """Register the decorated function in ``FUNCTIONS``, or in ``METHODS`` if ``method`` is true.
+    """Return a decorator that registers the implementation of a function of the language.
 
-    Its registered names are ``names``; by default its Python name, without a trailing underscore.
+    Args:
+        category: The category in Adobe's list.
+        text: The description.
+        parameters: The parameters.
+        returns: The type of the result.
+        names: The names in the language; by default the Python name, without a trailing underscore.
+        example: An example, and its result.
+        method: Whether it is a method of values, registered in ``METHODS``; otherwise it is in ``FUNCTIONS``.
+        for_destinations: Whether Adobe marks the function "Destinations only".
     """
 
     def register(does: Callable[..., Value]) -> Callable[..., Value]:
@@ -132,7 +146,10 @@ def form(
     names: tuple[str, ...] = (),
     example: tuple[str, str] = ("", ""),
 ) -> Callable[[Form], Form]:
-    """Register the decorated function, which receives its arguments unevaluated, in ``FUNCTIONS``."""
+    """Return a decorator that registers the implementation of a function that gets its arguments unevaluated.
+
+    The arguments are as in :func:`function`.
+    """
 
     def register(does: Form) -> Form:
         for name in names or (does.__name__.rstrip("_"),):

@@ -30,7 +30,15 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
 
 
 def evaluate(node: Node, scope: Scope) -> Value:
-    """Return the value of an expression from ``parse_and_check`` for the row of ``scope``. Raises EvaluationError."""
+    """Return the value of an expression for one row.
+
+    Args:
+        node: The expression's tree, from ``parse_and_check``.
+        scope: The row, and the counts by which the cost of the evaluation is limited.
+
+    Raises:
+        EvaluationError: the expression cannot be evaluated for the row.
+    """
     scope.step()
     try:
         return _RULES[type(node)](node, scope)
@@ -61,7 +69,7 @@ def _items(value: Value) -> list[Value]:
 
 
 def spreads(node: Node) -> bool:
-    """Return whether the node's path contains ``[*]``, so that its value is a list with one entry for each item."""
+    """Return whether a node's path contains ``[*]``, so that its value is a list with the value for each item."""
     while isinstance(node, (Member, Index)):
         node = node.of
     return isinstance(node, Each)
@@ -93,7 +101,11 @@ def _method(node: Method, scope: Scope) -> Value:
 
 
 def _bind_arguments(of: Value) -> Callable[[Node, Scope], Value]:
-    """Return an evaluator of a method's arguments; the first argument is ``of``, the value before the point."""
+    """Return an evaluator of a method's arguments, whose first result is the value of the method's object.
+
+    Args:
+        of: The value before the point.
+    """
     first = [of]
     return lambda node, scope: first.pop() if first else evaluate(node, scope)
 

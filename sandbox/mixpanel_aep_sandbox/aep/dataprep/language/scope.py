@@ -23,7 +23,16 @@ _MISSING: object = object()
 
 @dataclass
 class Scope:
-    """The row of an evaluation, the parameters of its lambdas, and its cost so far."""
+    """What the evaluation of an expression can read, and its cost so far, which is limited.
+
+    Attributes:
+        row: The source row.
+        now_milliseconds: Returns the current time in epoch milliseconds, for ``now()`` and ``timestamp()``.
+        options: How to evaluate where Adobe's documents are silent or contradict each other.
+        variables: The values of the parameters of the lambdas that are being evaluated.
+        steps: The number of evaluated nodes.
+        made: The number of characters and items that functions have created.
+    """
 
     row: JsonObject
     now_milliseconds: Callable[[], int]
@@ -41,7 +50,8 @@ class Scope:
     def make(self, value: Value) -> Value:
         """Count the characters or items of a function's result, and return the result.
 
-        Raises EvaluationError above ``MOST_MADE``, or if the single result is too large.
+        Raises:
+            EvaluationError: the total is above ``MOST_MADE``, or the result itself is too large.
         """
         if isinstance(value, (str, list, dict)):
             self.made += len(value)
@@ -54,10 +64,10 @@ class Scope:
         return self.variables[name] if name in self.variables else self.row.get(name)
 
     def flat(self, names: list[str]) -> tuple[bool, Value]:
-        """Look for a column whose name is all ``names`` joined by points; return whether it exists, and its value.
+        """Return whether the row has a column whose name is several names joined by points, and the column's value.
 
         Columns of CSV and similar files may have points in their names: Adobe's sample maps ``Full.Name`` without an
-        escape (EP:data-prep/mapping-set.md). An attribute or lambda parameter ``names[0]`` has priority.
+        escape (EP:data-prep/mapping-set.md). An attribute or lambda parameter with the first name has priority.
         """
         if names[0] in self.variables or names[0] in self.row:
             return False, None

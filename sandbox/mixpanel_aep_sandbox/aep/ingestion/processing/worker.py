@@ -15,7 +15,7 @@ _lock = threading.Lock()
 
 
 def ensure_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject | None:
-    """Return the result of processing a batch's rows; if there is none yet, start the processing and return None."""
+    """Return the result of processing a batch's rows; if it is missing, start the processing and return None."""
     outcome = scope.get(OUTCOMES, batch["id"])
     if outcome is None:
         start(scope, batch["id"])
