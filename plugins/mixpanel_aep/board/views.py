@@ -112,7 +112,7 @@ class PipelineView:
 
     @property
     def newest_months(self) -> list[Month]:
-        """The months on the overview page."""
+        """The newest months of the calendar, which the overview page shows."""
         return self.months(_OVERVIEW_MONTHS)
 
 

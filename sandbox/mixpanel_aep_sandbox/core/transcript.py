@@ -89,13 +89,13 @@ class Transcript:
             yield entry
 
     def clear(self) -> None:
-        """Delete all entries."""
+        """Delete all entries and the file."""
         with self._lock:
             self._path.unlink(missing_ok=True)
             self._starts.clear()
 
     def _lines_after(self, since: int) -> list[bytes]:
-        """Return the lines of the entries whose number is above ``since``; the caller holds the lock."""
+        """Return the lines of the entries whose number is above ``since``. The caller must have acquired the lock."""
         if since >= len(self._starts):
             return []
         with self._path.open("rb") as file:

@@ -107,7 +107,7 @@ class Redirect(_Action):
 
 
 class Drop(_Action):
-    """Close the connection without a response."""
+    """Close the connection without a response, as if the service or the network had failed."""
 
     do: Literal["drop"] = "drop"
     end: Literal["reset", "close"] = "reset"

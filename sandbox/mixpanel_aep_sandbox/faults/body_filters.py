@@ -24,7 +24,7 @@ class Filter:
 
 
 class FirstBytes(Filter):
-    """Filter that passes only the first ``count`` bytes."""
+    """Filter that passes only the first ``count`` bytes of the body."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -39,7 +39,7 @@ class FirstBytes(Filter):
 
 
 class FirstLines(Filter):
-    """Filter that passes only the first ``count`` lines."""
+    """Filter that passes only the first ``count`` lines of the body."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -131,7 +131,11 @@ class SentinelLine(Filter):
         return held[:start]
 
     def _sentinel(self) -> bytes:
-        """Return the text, after the first half of the buffered line or a missing line feed, and mark it as sent."""
+        """Return the bytes to send for the text, and mark it as sent.
+
+        With ``mid_line``, the first half of the buffered line precedes the text. Otherwise a line feed does, if the
+        last line has none.
+        """
         self._sent, self.done = True, not self._rest
         if self._mid_line and self._held:
             line = self._held.removesuffix(b"\n")

@@ -265,7 +265,13 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -> Message:
-    """Return the ASGI message that starts a response."""
+    """Return the ASGI message with the status and the headers of a response.
+
+    Args:
+        status: the HTTP status.
+        headers: the headers.
+        gzip: whether to add the header ``Content-Encoding: gzip``.
+    """
     pairs = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
     if gzip:
         pairs.append((b"content-encoding", b"gzip"))

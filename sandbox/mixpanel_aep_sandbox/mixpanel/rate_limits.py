@@ -96,7 +96,7 @@ class Limiter:
             self._usages.pop(("query", project_id), None)
 
     def clear(self) -> None:
-        """Delete all counts."""
+        """Delete the counts of all projects and organisations."""
         with self._lock:
             self._usages.clear()
 

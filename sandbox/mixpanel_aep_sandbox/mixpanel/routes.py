@@ -43,7 +43,7 @@ class Mixpanel:
         self.lexicon = Lexicon(self.documents, self.limiter)
 
     def router(self) -> APIRouter:
-        """Return a router with all routes."""
+        """Return a router with the routes of all Mixpanel APIs and of the control plane for Mixpanel."""
         routes = APIRouter()
         export = Export(
             self.state, self.registry, self.event_store, self.profiles, self.limiter, self.export_log
@@ -83,7 +83,7 @@ class Mixpanel:
         self.limiter.delete_project(project_id)
 
     def _query_handlers(self) -> dict[str, Handler]:
-        """Return the handlers of the Query API by path."""
+        """Return the handlers of the Query API, by path below ``/api/query``."""
         breakdown, saved = EventBreakdown(self.event_store), SavedReports(self.documents, self.profiles)
         funnels = Funnels(self.documents, self.event_store)
         return {

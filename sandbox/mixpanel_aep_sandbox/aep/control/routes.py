@@ -41,7 +41,7 @@ _PATIENCE_SECONDS = 10
 
 @dataclass(frozen=True)
 class ControlCall:
-    """A request to the control API."""
+    """A request to the control API, with the AEP sandbox and the dataset that its query names."""
 
     state: SandboxState
     request: Request

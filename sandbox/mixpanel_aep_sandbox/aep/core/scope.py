@@ -46,11 +46,11 @@ class AepSandboxScope:
         return self.state.store.get(self.kind(what), key)
 
     def put(self, what: str, key: str, body: Document) -> None:
-        """Insert or replace a document."""
+        """Store a document of a kind under a key; a stored document with the same kind and key is replaced."""
         self.state.store.put(self.kind(what), key, body)
 
     def delete(self, what: str, key: str) -> None:
-        """Delete a document, if it exists."""
+        """Delete the document with this kind and key, if it exists."""
         self.state.store.delete(self.kind(what), key)
 
     def items(self, what: str) -> list[tuple[str, Document]]:

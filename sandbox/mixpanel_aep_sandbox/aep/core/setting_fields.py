@@ -30,7 +30,13 @@ def is_amount(value: float) -> bool:
 
 
 def fits(holder: type[Any], name: str, value: object) -> bool:
-    """Return whether the setting ``name`` of the settings class ``holder`` accepts a value."""
+    """Return whether a setting accepts a value.
+
+    Args:
+        holder: The dataclass of the settings.
+        name: The name of the setting.
+        value: The value.
+    """
     rules = holder.__dataclass_fields__[name].metadata
     if "choices" in rules:
         return any(value == each and type(value) is type(each) for each in rules["choices"])

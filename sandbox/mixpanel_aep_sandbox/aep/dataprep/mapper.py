@@ -39,7 +39,7 @@ REQUIRED_MISSING = "INGEST-1555-400"
 
 @dataclass(frozen=True)
 class MappingError:
-    """An error of one destination column of a row."""
+    """Why one destination column of a row has no value, or why the row is rejected."""
 
     code: str
     """``MAPPER-3700-400``: the column becomes null; ``INGEST-1555-400``: the row is rejected."""
@@ -59,7 +59,7 @@ class MappingError:
 
 @dataclass(frozen=True)
 class Mapped:
-    """The result of mapping one row."""
+    """The result of mapping one row: an XDM record, and the errors of its columns."""
 
     data: JsonObject
     """The XDM record as JSON data; for a rejected row, the incomplete record."""

@@ -39,7 +39,7 @@ class Mapping:
 
 @dataclass(frozen=True)
 class MappingSet:
-    """A parsed mapping set."""
+    """A mapping set in parsed form, whichever of the two JSON forms the client sent."""
 
     mappings: tuple[Mapping, ...]
     schema_id: str

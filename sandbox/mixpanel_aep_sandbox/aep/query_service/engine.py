@@ -151,7 +151,7 @@ class Engine:
                 running.set_connection(None)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the DuckDB database of the session."""
         if self._connection is not None:
             self._connection.close()
 

@@ -92,7 +92,7 @@ class Session:
         self._engine.close()
 
     def cancel(self) -> None:
-        """Cancel the running query; called from another thread, for a cancel request on another connection."""
+        """Cancel the running query. Another thread calls this, for a cancel request on another connection."""
         self.running.cancel()
 
     def _send_session_start(self) -> None:

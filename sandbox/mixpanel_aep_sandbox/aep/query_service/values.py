@@ -164,7 +164,7 @@ def decode_to_literal(data: bytes | None, oid: int, *, binary: bool) -> str:
 
 
 def _decode(data: bytes, oid: int) -> str:
-    """Return the text form of a value in binary form."""
+    """Convert a value from PostgreSQL's binary form to its text form."""
     if oid in (0, TEXT, VARCHAR):
         return data.decode()
     try:

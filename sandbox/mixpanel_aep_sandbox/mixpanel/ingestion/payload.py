@@ -38,7 +38,7 @@ class PayloadError(Exception):
 
 @dataclass(frozen=True)
 class Payload:
-    """A decoded ingestion request."""
+    """The records and parameters of an ingestion request, independent of the form in which the client sent them."""
 
     records: list[object]
     """The parsed records, not validated; bytes that are not UTF-8 are lone surrogates in texts."""
@@ -135,7 +135,7 @@ def _decode_data_parameter(text: str) -> bytes:
 
 
 def _parse_records(text: bytes) -> list[object]:
-    """Parse a JSON array of records, or one record."""
+    """Return the records in a JSON text, which is an array of records or one record."""
     if not text.strip():
         raise PayloadError(400, "data, missing or empty")
     found = _parse_json(text)

@@ -61,12 +61,12 @@ def changed_properties(properties: Properties, record: JsonObject) -> Properties
 
 
 def _set(properties: Properties, given: JsonObject) -> Properties:
-    """Set properties; existing values are replaced."""
+    """Return the properties after ``$set``, which replaces existing values."""
     return {**properties, **given}
 
 
 def _set_once(properties: Properties, given: JsonObject) -> Properties:
-    """Set properties that do not exist yet."""
+    """Return the properties after ``$set_once``, which does not replace existing values."""
     return {**given, **properties}
 
 
@@ -104,7 +104,7 @@ def _remove(properties: Properties, given: JsonObject) -> Properties:
 
 
 def _unset(properties: Properties, given: list[str]) -> Properties:
-    """Remove the properties with these names."""
+    """Return the properties after ``$unset``, which removes properties by name."""
     return {name: value for name, value in properties.items() if name not in given}
 
 

@@ -40,7 +40,7 @@ Validate = Callable[[object], ValidationFault | None]
 
 
 class Ingestion:
-    """Handlers of the ingestion API for all projects."""
+    """Handlers that receive events and profile updates, and store each in the project of its token or credentials."""
 
     def __init__(
         self, state: SandboxState, registry: ProjectRegistry, event_store: EventStore, profiles: ProfileStore

@@ -16,7 +16,7 @@ DistinctId = Annotated[StrictStr | StrictInt, Field(description="Text as a rule;
 
 
 class Profile(BaseModel):
-    """A user or group profile."""
+    """The profile of a user or of a group: its id and its properties."""
 
     model_config = ConfigDict(extra="forbid")
 

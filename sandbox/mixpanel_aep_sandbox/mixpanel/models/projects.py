@@ -35,7 +35,7 @@ def _require_time_zone(name: str) -> str:
 
 
 class Project(BaseModel):
-    """A Mixpanel project and its settings."""
+    """A Mixpanel project, with the settings that determine how its stand-in behaves."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -160,7 +160,7 @@ class ProjectRegistry:
         return [Project.model_validate(body) for _, body in self._store.items(_PROJECT)]
 
     def put(self, project: Project) -> None:
-        """Insert or replace a project."""
+        """Store a project; a stored project with the same id is replaced."""
         self._store.put(_PROJECT, str(project.id), project.model_dump(mode="json"))
 
     def delete(self, project_id: int) -> None:

@@ -48,7 +48,7 @@ class Engage:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def clear(self) -> None:
-        """Delete all sessions."""
+        """Delete the stored results of all queries."""
         with self._lock:
             self._sessions.clear()
 

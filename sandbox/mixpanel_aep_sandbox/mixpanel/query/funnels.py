@@ -38,7 +38,7 @@ class Funnel(BaseModel):
 
 
 class _StepEvent(NamedTuple):
-    """An event of a person that is a step of the funnel."""
+    """An event of a person whose name is a step of the funnel."""
 
     time_ms: int
     event: str

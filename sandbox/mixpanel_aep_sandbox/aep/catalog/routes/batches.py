@@ -1,4 +1,4 @@
-"""Catalog: batches (OAS:catalog.yaml)."""
+"""Routes by which clients list, read and change batches in Catalog (OAS:catalog.yaml)."""
 
 from __future__ import annotations
 

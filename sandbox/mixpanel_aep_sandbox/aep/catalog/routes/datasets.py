@@ -1,4 +1,4 @@
-"""Catalog: datasets (OAS:catalog.yaml, EP:catalog/api)."""
+"""Routes by which clients list, read, create, change and delete datasets (OAS:catalog.yaml, EP:catalog/api)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _CODE = re.compile(r"u([0-9a-fA-F]{4})")
 
 @dataclass(frozen=True)
 class Token:
-    """A token of an expression."""
+    """A token of an expression: a name, a keyword, a constant, a sign, or the end of the text."""
 
     kind: Kind
     value: Any

@@ -111,7 +111,7 @@ def _errors(run: Entity) -> list[JsonObject]:
 
 
 def _copy_activity(run: Entity) -> JsonObject:
-    """Return the activity that copies data from Mixpanel."""
+    """Return the activity of a run that exports the data from Mixpanel, in the form of the API's responses."""
     copy = run.get("copy", {"bytes": 0, "files": 0, "ended": run.get("ended")})
     start, end = run["window"]
     return {
@@ -149,7 +149,7 @@ def _copied_records(run: Entity) -> JsonObject:
 
 
 def _promotion_activity(run: Entity, export_url: str) -> JsonObject:
-    """Return the activity that maps the data and loads the batch."""
+    """Return the activity of a run that maps the data and loads the batch, in the form of the API's responses."""
     metrics = run.get("outcome", {}).get("metrics", {})
     target: JsonObject = {"id": run["target"], "type": "TargetConnection"}
     files = _counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount")

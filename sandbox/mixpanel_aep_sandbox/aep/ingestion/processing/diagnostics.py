@@ -41,7 +41,7 @@ class Diagnostics:
         self._write(f"failed/{self._part}", {**plain, "_validationErrors": violations}, _MOST_ROWS)
 
     def close(self) -> None:
-        """Close all files."""
+        """Close all files that were written."""
         for file in self._open.values():
             file.close()
 
@@ -68,13 +68,13 @@ def _json(body: JsonObject) -> str:
 
 
 def _error(error: RowError) -> JsonObject:
-    """Return an error in the form of ``meta/row_errors``."""
+    """Return an error of a row in the form in which the files ``meta/row_errors`` contain it."""
     body = {"code": error.code, "message": error.message}
     return body if error.kind == PARSING else {**body, "column": error.column}
 
 
 def _violation(error: RowError) -> JsonObject:
-    """Return an error in the form of ``failed/part-*``."""
+    """Return an error of a row in the form in which the files ``failed/part-*`` contain it."""
     return {
         "causingExceptions": [],
         "keyword": error.keyword,

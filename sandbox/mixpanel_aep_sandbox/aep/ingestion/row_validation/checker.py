@@ -25,7 +25,7 @@ CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
 
 @dataclass(frozen=True)
 class RowError:
-    """An error of a row, at one of its fields."""
+    """An error of a row at one of its fields, from which the messages and diagnostics of the batch are made."""
 
     kind: str
     """``parsing``, ``conversion`` or ``validation``."""

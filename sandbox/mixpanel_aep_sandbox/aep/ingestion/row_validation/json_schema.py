@@ -90,7 +90,7 @@ def _object(field: JsonObject) -> JsonObject:
 
 
 def _field(field: JsonObject) -> JsonObject:
-    """Return the JSON Schema of a field of any kind."""
+    """Return the JSON Schema that the converted values of a field must satisfy; the field may be of any kind."""
     kind = kind_of(field)
     if kind == "array":
         limits = _limits(field)

@@ -150,7 +150,7 @@ class ColumnCheck:
 
 
 def _true_positions(mask: pa.BooleanArray) -> set[int]:
-    """Return the indexes of the true values."""
+    """Return the indexes at which a mask is true."""
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())

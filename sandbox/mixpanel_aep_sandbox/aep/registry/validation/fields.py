@@ -16,7 +16,7 @@ _UNKNOWN_TO_XDM = ("anyOf", "oneOf", "not", "patternProperties", "if", "dependen
 
 
 class FieldRules:
-    """Checks the definitions of custom XDM fields, by rules of which some are settings.
+    """Checks the definitions of custom XDM fields. Settings select some of the rules.
 
     Its methods raise Problem 400 for an invalid field. The resource that contains the fields must have passed
     ``check_shape``.

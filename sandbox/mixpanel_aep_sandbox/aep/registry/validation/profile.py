@@ -49,7 +49,15 @@ def _has_identity_map(scope: AepSandboxScope, body: JsonObject) -> bool:
 
 
 def _check_relationships(scope: AepSandboxScope, own: list[JsonObject]) -> None:
-    """Check the one-to-one relationships among a schema's own descriptors. Raises Problem 400."""
+    """Check the descriptors of one-to-one relationships among those of a schema.
+
+    Args:
+        scope: The AEP sandbox.
+        own: The descriptors of the schema.
+
+    Raises:
+        Problem: 400 if a relationship lacks a reference identity, or its namespace does not match.
+    """
     references_by_path = {
         each["xdm:sourceProperty"]: each for each in own if each["@type"] == "xdm:descriptorReferenceIdentity"
     }

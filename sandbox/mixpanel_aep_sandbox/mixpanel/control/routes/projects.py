@@ -80,7 +80,7 @@ class ControlRoutes:
         self._delete_project = delete_project
 
     def router(self) -> APIRouter:
-        """Return a router with these routes."""
+        """Return a router with the control routes for projects, events, mutation rules, accounts and the export log."""
         routes = APIRouter(prefix="/_sandbox/mixpanel")
         one = "/projects/{project_id}"
         for method, path, endpoint in (
