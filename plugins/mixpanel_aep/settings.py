@@ -121,7 +121,7 @@ def compare(
     return Difference(added, replaced, kept)
 
 
-def existing() -> dict[str, set[str]]:
+def existing_entry_names() -> dict[str, set[str]]:
     """Return the names of the connections, pools and variables in Airflow's metadata database, by kind."""
     from airflow.models import Connection, Pool, Variable
     from airflow.utils.session import create_session
@@ -171,7 +171,7 @@ def main(argv: list[str]) -> None:
     for assignment in arguments.variable:
         name, _, value = assignment.partition("=")
         converted["variables"][name] = value
-    difference = compare(converted, existing(), overwrite=arguments.overwrite)
+    difference = compare(converted, existing_entry_names(), overwrite=arguments.overwrite)
     load(difference)
     for line in difference.lines():
         print(line)  # noqa: T201 - output for a terminal

@@ -43,7 +43,7 @@ def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = N
     return {"default_args": defaults | of_tasks, "on_failure_callback": partial(run_failed, pipeline)}
 
 
-def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
+def loaded_alert_args(pipeline: Pipeline) -> dict[str, Callback]:
     """Return the operator arguments that make the task ``ingest`` send alerts about its day once the day is loaded.
 
     The result is empty if the pipeline file has no ``alerts``.

@@ -38,14 +38,14 @@ class PipelineView:
         now: the time of the request.
         facts: what the lake contains about the pipeline's days.
         days: all days, newest first.
-        trouble: why the lake cannot be read, as a sentence; ``facts`` and ``days`` are then empty.
+        lake_error: why the lake cannot be read, as a sentence; ``facts`` and ``days`` are then empty.
     """
 
     pipeline: Pipeline
     now: datetime
     facts: PipelineFacts = field(default_factory=PipelineFacts)
     days: Sequence[Day] = ()
-    trouble: str = ""
+    lake_error: str = ""
 
     @property
     def last(self) -> Day | None:
@@ -96,7 +96,7 @@ class PipelineView:
     @property
     def needs_attention(self) -> bool:
         """Whether the newest day should be in AEP and is not, or the lake cannot be read."""
-        return bool(self.trouble) or (self.last is not None and self.last.state in GAPS)
+        return bool(self.lake_error) or (self.last is not None and self.last.state in GAPS)
 
     @property
     def is_at_work(self) -> bool:
@@ -180,26 +180,26 @@ def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[Pipe
     now = SYSTEM_CLOCK.now()
     readers: dict[str, FactsReader] = {}
     since: dict[str, datetime | None] = {}
-    troubles: dict[str, str] = {}
+    lake_errors: dict[str, str] = {}
     for pipeline in pipelines:
         try:
             reader = reader_of(pipeline)
             since[pipeline.dag_id] = reader.listed_at()
             readers[pipeline.dag_id] = reader
         except PipelineError as error:
-            troubles[pipeline.dag_id] = str(error)
+            lake_errors[pipeline.dag_id] = str(error)
     runs = read_runs(session, since)
     views = []
     for pipeline in pipelines:
         found = runs.get(pipeline.dag_id, [])
-        trouble = troubles.get(pipeline.dag_id, "")
-        if not trouble:
+        lake_error = lake_errors.get(pipeline.dag_id, "")
+        if not lake_error:
             try:
                 views.append(_view(session, pipeline, readers[pipeline.dag_id], found, now))
                 continue
             except PipelineError as error:
-                trouble = str(error)
-        views.append(PipelineView(pipeline, now, trouble=trouble))
+                lake_error = str(error)
+        views.append(PipelineView(pipeline, now, lake_error=lake_error))
     return views
 
 

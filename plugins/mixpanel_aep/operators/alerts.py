@@ -40,7 +40,7 @@ class AlertsOperator(PipelineOperator):
         now = SYSTEM_CLOCK.now()
         yield from expiring_credentials(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
         yield from refreshed_days(
-            self.pipeline, self._refreshed(context), self._late_events_beyond_window(context)
+            self.pipeline, self._refreshed_days(context), self._late_events_beyond_window(context)
         )
         if lake is None:
             return
@@ -52,7 +52,7 @@ class AlertsOperator(PipelineOperator):
         yield from missing_days(self.pipeline, index, now)
 
     @staticmethod
-    def _refreshed(context: Context) -> list[Refreshed]:
+    def _refreshed_days(context: Context) -> list[Refreshed]:
         """Return the result of each day that this run refreshed, from the XCom of the tasks ``refresh`` and ``day``."""
         days = context["ti"].xcom_pull(task_ids="refresh") or []
         found = []

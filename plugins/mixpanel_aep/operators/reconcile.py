@@ -50,10 +50,12 @@ class ReconcileRefreshOperator(PipelineOperator):
             for manifest in export_partitions(workspaces, hook.settings().source, hook.get_conn(), refresh):
                 self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         context["ti"].xcom_push(REFRESH_KEY, refresh)
-        late = self._missing_days(lake, hook.settings().source, days) if self.pipeline.catch_up_days else []
-        if late:
-            self.log.info("Missing days to load now: %s", ", ".join(map(str, late)))
-        return [str(day) for day in sorted({*days, *late})]
+        missing = (
+            self._missing_days(lake, hook.settings().source, days) if self.pipeline.catch_up_days else []
+        )
+        if missing:
+            self.log.info("Missing days to load now: %s", ", ".join(map(str, missing)))
+        return [str(day) for day in sorted({*days, *missing})]
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
         """Return the missing days that this run also loads, and log those that a person has to correct first.

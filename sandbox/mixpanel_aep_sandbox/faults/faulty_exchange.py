@@ -157,9 +157,9 @@ class FaultyExchange:
             elif how == "content_length":
                 with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
                     length = ("content-length", str(await _write_to_file(sent, file)))
-                    await self._pass_on(upstream_response, _read(file), [length], gzip=gzip)
+                    await self._send_response(upstream_response, _read(file), [length], gzip=gzip)
             else:
-                await self._pass_on(upstream_response, sent, [], gzip=gzip)
+                await self._send_response(upstream_response, sent, [], gzip=gzip)
 
     def _upstream_response(self) -> UpstreamResponse:
         return UpstreamResponse(self.app, self.scope, self.receive)
@@ -170,7 +170,7 @@ class FaultyExchange:
             async for _ in upstream_response.pieces():
                 pass
 
-    async def _pass_on(
+    async def _send_response(
         self,
         upstream_response: UpstreamResponse,
         sent: AsyncIterator[bytes],

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 from starlette.responses import HTMLResponse
 
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view, visible
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view, visible_batches
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -59,7 +59,7 @@ def render(scope: AepSandboxScope, batch: JsonObject) -> str:
         key=batch["id"],
         aep_sandbox=scope.name,
         meaning=_MEANINGS.get(batch["state"], _AT_WORK),
-        is_hidden=all(each["id"] != batch["id"] for each in visible(scope)),
+        is_hidden=all(each["id"] != batch["id"] for each in visible_batches(scope)),
         dataset_id=batch["dataset"],
         dataset=dataset["name"] if dataset else "",
         files=_files(scope, batch),

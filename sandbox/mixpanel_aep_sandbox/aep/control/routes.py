@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import id_lines, row_lines
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save_changed, settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, deactivate, save_changed
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import (
     drop_planned_outcomes,
     plan_outcome,
@@ -114,7 +114,7 @@ def _rows(call: ControlCall) -> Response:
 
 
 def _batches(call: ControlCall) -> Response:
-    settle(call.scope)
+    apply_due_changes(call.scope)
     return JSONResponse(
         {"batches": [batch_view(call.scope, batch) for _, batch in call.scope.items(BATCHES)]}
     )
@@ -128,7 +128,7 @@ def _batch_page(call: ControlCall) -> Response:
     key, given = call.request.path_params["id"], call.scope
     names = [given.name, *(name for name in AEP_SANDBOXES if name != given.name)]
     for scope in (AepSandboxScope(call.state, given.org, name) for name in names):
-        settle(scope)
+        apply_due_changes(scope)
         if (batch := scope.get(BATCHES, key)) is not None:
             return batch_page(scope, batch)
     return missing_page(key)
@@ -141,7 +141,7 @@ def _change_batch(call: ControlCall) -> Response:
     if it has a planned status such as stalled. ``{"vanished": true}`` hides it from Catalog.
     """
     scope, key, body = call.scope, call.request.path_params["id"], call.body
-    settle(scope)
+    apply_due_changes(scope)
     with scope.state.store.transaction():
         batch = scope.get(BATCHES, key)
         if batch is None:
@@ -151,7 +151,7 @@ def _change_batch(call: ControlCall) -> Response:
         if "status" in body:
             batch = _set_status(scope, batch, body["status"], body.get("errors", []))
     if batch["state"] == "promoting" and start(scope, key).wait(_PATIENCE_SECONDS):
-        settle(scope)
+        apply_due_changes(scope)
     return JSONResponse(batch_view(scope, scope.get(BATCHES, key) or batch))
 
 

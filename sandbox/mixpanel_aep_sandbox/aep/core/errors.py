@@ -55,7 +55,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     )
 
 
-def gateway(code: str, message: str) -> Problem:
+def gateway_problem(code: str, message: str) -> Problem:
     """Return an error response in the form of Adobe's gateway (EP:landing/troubleshooting.md).
 
     Args:

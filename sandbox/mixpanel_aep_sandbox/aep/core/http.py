@@ -62,7 +62,7 @@ class Call:
 
 Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
-Shape = Callable[[Problem], Problem]
+ProblemConverter = Callable[[Problem], Problem]
 """A function that converts an error response to the form of one service."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -74,13 +74,17 @@ class Routes:
         state: The store, the clock and the settings of the sandbox.
         router: The router to which the routes are added.
         base: The base path of all routes.
-        shape: Converts an error response to the form of the service.
+        convert_problem: Converts an error response to the form of the service.
     """
 
     def __init__(
-        self, state: SandboxState, router: APIRouter, base: str, shape: Shape = lambda refusal: refusal
+        self,
+        state: SandboxState,
+        router: APIRouter,
+        base: str,
+        convert_problem: ProblemConverter = lambda refusal: refusal,
     ) -> None:
-        self.state, self.router, self.base, self.shape = state, router, base, shape
+        self.state, self.router, self.base, self.convert_problem = state, router, base, convert_problem
 
     def add(
         self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
@@ -98,7 +102,7 @@ class Routes:
         """
         json = method not in ("GET", "HEAD", "DELETE") and json
         atomic = atomic and method not in ("GET", "HEAD")
-        endpoint = _endpoint(self.state, handler, self.shape, atomic=atomic, has_json=json)
+        endpoint = _endpoint(self.state, handler, self.convert_problem, atomic=atomic, has_json=json)
         self._serve([method], path, endpoint, described=True)
 
     def refuse(self, path: str, allowed: str) -> None:
@@ -109,7 +113,7 @@ class Routes:
             del call
             raise problem(405, f"Only {allowed} is allowed here.", {"Allow": allowed})
 
-        endpoint = _endpoint(self.state, handler, self.shape, atomic=False, has_json=False)
+        endpoint = _endpoint(self.state, handler, self.convert_problem, atomic=False, has_json=False)
         self._serve(others, path, endpoint, described=False)
 
     def _serve(self, methods: list[str], path: str, endpoint: Endpoint, *, described: bool) -> None:
@@ -127,7 +131,7 @@ class Routes:
 
 
 def _endpoint(
-    state: SandboxState, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json
+    state: SandboxState, handler: Handler, convert_problem: ProblemConverter, *, atomic: bool, has_json: Json
 ) -> Endpoint:
     """Return the ASGI endpoint of a route, which calls the handler and converts its errors to responses."""
 
@@ -139,7 +143,7 @@ def _endpoint(
         except (Problem, RecursionError) as error:
             await _drain(request)
             refusal = error if isinstance(error, Problem) else problem(400, "The body is nested too deeply.")
-            refusal = shape(refusal)
+            refusal = convert_problem(refusal)
             response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response

@@ -51,14 +51,14 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
 
 
 def requested_page(
-    call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str] = frozenset()
+    call: Call, objects: list[tuple[str, JsonObject]], handled: frozenset[str] = frozenset()
 ) -> dict[str, JsonObject]:
     """Filter, sort and page objects by the query parameters of a Catalog list.
 
     Args:
         call: The request.
         objects: All objects, as (id, representation).
-        own: Names of query parameters that are not filters by property, because the caller handles them.
+        handled: Names of query parameters that are not filters by property, because the caller handles them.
 
     Returns:
         The requested page, keyed by id.
@@ -69,24 +69,24 @@ def requested_page(
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
         limit = min(limit, _DEFAULT_LIMIT)
-    bodies = filter_objects(call, objects, own)
+    bodies = filter_objects(call, objects, handled)
     return {body.pop("@key"): keep_requested_properties(call, body) for body in bodies[start : start + limit]}
 
 
 def filter_objects(
-    call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str]
+    call: Call, objects: list[tuple[str, JsonObject]], handled: frozenset[str]
 ) -> list[JsonObject]:
     """Return all objects that match the query's filters, sorted by its ``orderBy``, each with its id as ``@key``.
 
     Args:
         call: The request.
         objects: All objects, as (id, representation).
-        own: Names of query parameters that are not filters by property, because the caller handles them.
+        handled: Names of query parameters that are not filters by property, because the caller handles them.
     """
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep_matching(bodies, call.request.query_params.getlist("property"), _WILD)
     for name, expected in call.request.query_params.multi_items():
-        if name not in _NO_FILTERS and name not in own:
+        if name not in _NO_FILTERS and name not in handled:
             bodies = [body for body in bodies if _matches(body, name, expected)]
     if tags := call.query("tags"):
         bodies = [body for body in bodies if _has_tags(body, tags)]

@@ -12,10 +12,10 @@ DESCRIPTORS = "descriptors"
 RESOURCES = "registry"
 USED_SCHEMAS = "used-schemas"
 BATCHES = "batches"
-OUTCOMES = "outcomes"
+BATCH_RESULTS = "outcomes"
 """Kinds of documents in the store of an AEP sandbox.
 
-``USED_SCHEMAS`` has the ids of the schemas with which a dataset was ever created. ``OUTCOMES`` has the result of
+``USED_SCHEMAS`` has the ids of the schemas with which a dataset was ever created. ``BATCH_RESULTS`` has the result of
 ``process_batch`` for each batch whose rows have been processed.
 """
 

@@ -104,7 +104,7 @@ class Mapper:
         options: How to evaluate expressions where Adobe's documents are silent or contradict each other.
 
     Raises:
-        FormFault: The body is not a valid mapping set. An invalid single mapping is an error of its column instead.
+        InvalidMappingSet: The body is not a valid mapping set. An invalid single mapping is an error of its column.
     """
 
     def __init__(

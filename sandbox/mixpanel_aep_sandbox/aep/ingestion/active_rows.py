@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows, resolved_schema, result_path
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, batches_of
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Corrupt
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 def active_batches(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
     """Return the batches of a dataset whose rows can be read (those in state ``success``), oldest first."""
-    settle(scope)
+    apply_due_changes(scope)
     return [batch for batch in batches_of(scope, dataset) if batch["state"] == "success"]
 
 

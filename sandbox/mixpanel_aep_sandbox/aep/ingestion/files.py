@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope, files
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.csv_files import csv_rows
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Row, json_array, json_lines, row_of
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_files import parquet_rows
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource, resolve
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
@@ -59,5 +59,5 @@ def raw_rows(path: Path, input_format: JsonObject) -> Iterator[bytes]:
 def resolved_schema(scope: AepSandboxScope, dataset: str) -> JsonObject:
     """Return the resolved schema of a dataset (by id); an empty object if the dataset or schema was deleted."""
     body = scope.get(DATASETS, dataset)
-    schema = find(scope, body["schemaRef"]["id"]) if body else None
+    schema = find_resource(scope, body["schemaRef"]["id"]) if body else None
     return resolve(scope, schema) if schema else {}

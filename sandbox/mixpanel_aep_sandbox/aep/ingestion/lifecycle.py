@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope, files_kind
+from mixpanel_aep_sandbox.aep.core.scope import BATCH_RESULTS, BATCHES, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import expire_due
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import ensure_outcome
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -34,7 +34,7 @@ def batches_of(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
 
 
 def save(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Store a batch, and update the list of unfinished batches, which :func:`settle` reads."""
+    """Store a batch, and update the list of unfinished batches, which :func:`apply_due_changes` reads."""
     scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
         scope.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
@@ -49,7 +49,7 @@ def save_changed(scope: AepSandboxScope, batch: JsonObject, **change: object) ->
     return changed
 
 
-def settle(scope: AepSandboxScope) -> None:
+def apply_due_changes(scope: AepSandboxScope) -> None:
     """Apply everything that is due by the sandbox's clock: dataflow runs, expired datasets, and new states of batches.
 
     Handlers call this before they read batches, because no background process applies it.
@@ -151,12 +151,16 @@ def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
         share = (now - batch["completed"]) / max(due - batch["completed"], 1)
         step = int(share * len(path))
         # The last status of the path means that the rows have been processed.
-        return path[-2:][0] if step >= len(path) - 1 and not scope.get(OUTCOMES, batch["id"]) else path[step]
+        return (
+            path[-2:][0]
+            if step >= len(path) - 1 and not scope.get(BATCH_RESULTS, batch["id"])
+            else path[step]
+        )
     for word, seconds in _status_path(batch):
         if seconds is None or now < due + seconds * 1000:
             return word
         due += seconds * 1000
-    return path[-1] if scope.get(OUTCOMES, batch["id"]) else path[-2:][0]
+    return path[-1] if scope.get(BATCH_RESULTS, batch["id"]) else path[-2:][0]
 
 
 def _status_path(batch: JsonObject) -> list[tuple[str, float | None]]:

@@ -10,7 +10,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.store import Store
 
 _KIND = "aep/forced"
-OUTCOMES = (
+OUTCOME_KINDS = (
     "failed",
     "duplicate",
     "success",
@@ -48,8 +48,8 @@ def plan_outcome(store: Store, plan: object) -> None:
     Raises:
         ValueError: the plan is invalid.
     """
-    if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
-        raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOMES)}.")
+    if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOME_KINDS:
+        raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOME_KINDS)}.")
     outcome = plan["outcome"]
     if outcome == "status" and not isinstance(plan.get("status"), str):
         raise ValueError("The outcome status requires a status.")

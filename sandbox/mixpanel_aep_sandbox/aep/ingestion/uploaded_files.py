@@ -7,7 +7,7 @@ from pathlib import Path
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope, files_kind
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import count_bytes
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -35,7 +35,7 @@ def writable_batch(call: Call) -> str:
         Problem: 404 for an unknown batch or dataset, 400 if the batch does not accept the file or its path is invalid.
     """
     scope, key = call.scope, call.path("id")
-    settle(scope)
+    apply_due_changes(scope)
     batch = find_batch(scope, key)
     if batch["dataset"] != call.path("dataset") or scope.get(DATASETS, batch["dataset"]) is None:
         raise problem(404, f"Batch {key} has no dataset {call.path('dataset')}.")

@@ -33,7 +33,7 @@ def parse_batch_body(scope: AepSandboxScope, given: JsonObject, dataset: JsonObj
         raise problem(400, "externalId must be a non-empty string.")
     return {
         "externalId": external,
-        "inputFormat": parse_input_format(_or_default(scope, given.get("inputFormat"))),
+        "inputFormat": parse_input_format(_input_format_or_default(scope, given.get("inputFormat"))),
         # "Opt in to generating diagnostic files for the errors while ingesting data" (OAS:catalog.yaml, dataset).
         "diagnostics": _flag(given, "enableErrorDiagnostics", dataset.get("enableErrorDiagnostics") is True),
         "percent": _percent(given),
@@ -42,7 +42,7 @@ def parse_batch_body(scope: AepSandboxScope, given: JsonObject, dataset: JsonObj
     }
 
 
-def _or_default(scope: AepSandboxScope, value: object) -> object:
+def _input_format_or_default(scope: AepSandboxScope, value: object) -> object:
     """Return the ``inputFormat`` of a request, or the default that a setting selects; None if it has no default."""
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value

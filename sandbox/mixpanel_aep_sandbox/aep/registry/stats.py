@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _RECENT = 10
@@ -63,7 +63,7 @@ def _summary(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     keys = ("$id", "meta:altId", "title", "description", "meta:resourceType", "meta:class", "version")
     short = {key: body[key] for key in keys if key in body}
     if "meta:class" in body:
-        short["meta:classTitle"] = (find(scope, body["meta:class"]) or {}).get("title")
+        short["meta:classTitle"] = (find_resource(scope, body["meta:class"]) or {}).get("title")
     return short
 
 

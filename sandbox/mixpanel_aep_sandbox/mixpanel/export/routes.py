@@ -105,10 +105,10 @@ class Export:
             now_ms: the time of the request in epoch milliseconds; rows that become visible later are not exported.
         """
         export_params, project = row_filter.export_params, row_filter.project
-        days = self._event_store.days(project, export_params.from_date, export_params.to_date)
+        days = self._event_store.days_with_rows(project, export_params.from_date, export_params.to_date)
         # The days are not in chronological order, so that clients cannot rely on the last row being the newest.
         days.sort(key=lambda day: zlib.crc32(str(day).encode()))
-        rows = chain.from_iterable(self._event_store.day(project, day, now_ms) for day in days)
+        rows = chain.from_iterable(self._event_store.exported_rows(project, day, now_ms) for day in days)
         return (
             row_filter.line(row)
             for row in islice((row for row in rows if row_filter.matches(row)), export_params.limit)
@@ -156,7 +156,7 @@ class _RowFilter:
         if not isinstance(properties, dict):
             return event
         if switches.where_time == "utc" and isinstance(properties.get("time"), int):
-            properties["time"] = self.project.instant(properties["time"])
+            properties["time"] = self.project.to_epoch_seconds(properties["time"])
         processed, exact = properties.get("mp_processing_time_ms"), switches.where_processing_ms
         if isinstance(processed, int):
             properties["mp_processing_time_ms"] = processed - processed % exact

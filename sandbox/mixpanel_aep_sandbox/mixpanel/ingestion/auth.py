@@ -10,7 +10,7 @@ from starlette.requests import Request
 from mixpanel_aep_sandbox.mixpanel.auth import (
     authenticate,
     check_region,
-    credential_spellings,
+    possible_credentials,
     requested_project,
     requested_region,
 )
@@ -59,7 +59,7 @@ def _project_by_credentials(request: Request, registry: ProjectRegistry, project
         project_id: the id that the request names; empty: none.
     """
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    for user, secret in credential_spellings(rest.strip()) if scheme.lower() == "basic" else ():
+    for user, secret in possible_credentials(rest.strip()) if scheme.lower() == "basic" else ():
         found = next((each for each in registry.projects() if each.token == user and not secret), None)
         if found is not None and project_id in ("", str(found.id)):
             check_region(request, found)

@@ -88,7 +88,7 @@ class Ingestion:
         now_ms = self._state.clock.milliseconds()
         valid, failed = _validate_records(payload.records, lambda record: import_fault(record, now_ms))
         self._store_events(request, project, valid, imported=True)
-        if payload.in_data and "strict" not in payload.params:
+        if payload.has_data_parameter and "strict" not in payload.params:
             return _respond(payload, len(valid), failed, "insert_id")
         strict = payload.params.get("strict", "1") != "0"
         return import_response(len(valid), failed if strict else [], project.switches.failed_record_key)
@@ -151,7 +151,7 @@ def _payload_error_response(path: str, error: PayloadError) -> Response:
 
     Errors with another status than 400 are always JSON.
     """
-    if error.status != 400 or (path == "/import" and not error.in_data):
+    if error.status != 400 or (path == "/import" and not error.has_data_parameter):
         return error_response(error.status, error.error)
     return short_response(error.params, error.error)
 

@@ -70,7 +70,7 @@ class EventStore:
             self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
         self.rules.delete_project(project_id)
 
-    def days(self, project: Project, first: date, last: date) -> list[int]:
+    def days_with_rows(self, project: Project, first: date, last: date) -> list[int]:
         """Return the days from ``first`` to ``last`` that may have events, in days since 1970-01-01, ascending."""
         low, high = (first - _EPOCH).days, (last - _EPOCH).days
         with self._lock:
@@ -81,7 +81,7 @@ class EventStore:
         demo = (day for day in demo_days(project.source) if low <= day <= high)
         return sorted({day for (day,) in found} | set(demo))
 
-    def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+    def exported_rows(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
         """Yield the rows that an export of one day returns at a time, in the export's order.
 
         Rows are ordered by shard, as in real exports: by a hash of the ``distinct_id`` (``_sort_key``). The demo data
@@ -98,7 +98,7 @@ class EventStore:
         for copy in range(project.scale):
             yield from self._piece(project, day, copy, visible_at_ms, rules)
 
-    def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+    def queried_rows(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
         """Yield the rows of a day from which the Query API computes its results.
 
         For a project with a ``scale``, these are only the rows of the first piece. Of rows with the same event, time,

@@ -26,7 +26,7 @@ class _Rule(BaseModel):
     """Time of the sandbox's clock from which the rule is in effect; 0 means the time at which the rule is added."""
 
 
-class Rewrite(_Rule):
+class IdentityMerge(_Rule):
     """An identity merge: all rows with the ``distinct_id`` ``from`` are exported with the id ``to``.
 
     This applies to rows that were stored before the merge and to later ones.
@@ -122,7 +122,7 @@ class Compaction(_Rule):
         )
 
 
-AnyRule = Rewrite | Deletion | Compaction
+AnyRule = IdentityMerge | Deletion | Compaction
 Rules = list[AnyRule]
 _rule: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
 

@@ -93,7 +93,7 @@ class Project(BaseModel):
         offset = moment.utcoffset()
         return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
 
-    def instant(self, stored_seconds: float) -> float:
+    def to_epoch_seconds(self, stored_seconds: float) -> float:
         """Convert an exported ``time`` of the project, in seconds, to epoch seconds.
 
         Of a local time that occurs twice when clocks are set back, the first one is meant.

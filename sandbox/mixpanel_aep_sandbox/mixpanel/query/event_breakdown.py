@@ -84,8 +84,8 @@ class EventBreakdown:
         today = request.project.today(request.now)
         first = today - timedelta(_DAYS - 1)
         check_history(request.project, first, today)
-        for day in self._event_store.days(request.project, first, today):
-            yield from self._event_store.sample(request.project, day, request.now_ms)
+        for day in self._event_store.days_with_rows(request.project, first, today):
+            yield from self._event_store.queried_rows(request.project, day, request.now_ms)
 
 
 def _weight(kind: str, count: int, people: set[str]) -> float:

@@ -112,8 +112,8 @@ class Funnels:
         """Yield for each person the events from ``first`` to ``last`` that are steps of the funnel, sorted by time."""
         test, steps = request.params.where(), frozenset(funnel.steps)
         found: dict[str, list[_StepEvent]] = {}
-        for day in self._event_store.days(request.project, first, last):
-            for row in self._event_store.sample(request.project, day, request.now_ms):
+        for day in self._event_store.days_with_rows(request.project, first, last):
+            for row in self._event_store.queried_rows(request.project, day, request.now_ms):
                 if row.event in steps and _matches(test, row.line):
                     found.setdefault(row.distinct_id, []).append(_StepEvent(row.time_ms, row.event))
         for events in found.values():

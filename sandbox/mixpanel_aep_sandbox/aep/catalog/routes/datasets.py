@@ -22,13 +22,17 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import keep_requested_properties, requested_page
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import expiry_tags
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import end_batches_of_dataset, settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import (
+    apply_due_changes,
+    end_batches_of_dataset,
+    shown_status,
+)
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG, table_name
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
-_OWN = frozenset({"requestDataSource"})
+_HANDLED_PARAMETERS = frozenset({"requestDataSource"})
 _FAILED = ("failed", "aborted", "abandoned")
 
 
@@ -56,7 +60,7 @@ def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> lis
         scope: The AEP sandbox.
         keys: The ids of the datasets, of which unknown ones are omitted; None: all datasets.
     """
-    settle(scope)
+    apply_due_changes(scope)
     batches: dict[str, list[JsonObject]] = defaultdict(list)
     for _, batch in scope.items(BATCHES):
         batches[batch["dataset"]].append(batch)
@@ -92,7 +96,7 @@ def _last_batches(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObje
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(requested_page(call, shown_datasets(call.scope), _OWN))
+    return JSONResponse(requested_page(call, shown_datasets(call.scope), _HANDLED_PARAMETERS))
 
 
 def _lookup(call: Call) -> Response:
@@ -148,7 +152,7 @@ def _create(call: Call) -> Response:
 
 
 def _behaviour(scope: AepSandboxScope, schema_id: str) -> str:
-    extends = (find(scope, schema_id) or {}).get("meta:extends", [])
+    extends = (find_resource(scope, schema_id) or {}).get("meta:extends", [])
     return "time-series" if TIME_SERIES in extends else "record"
 
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -65,7 +65,7 @@ class _Handlers:
         """Handle ``POST`` of a bulk request in one transaction."""
         if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
             raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
-        settle(call.scope)  # outside of the transaction, because due transitions also delete files
+        apply_due_changes(call.scope)  # outside of the transaction, because due transitions also delete files
         try:
             with call.scope.state.store.transaction():
                 return JSONResponse(self._execute_all(call))

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.catalog.etags import single_object_response
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible_batches
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
@@ -55,15 +55,15 @@ def _create_view(call: Call) -> Response:
     return JSONResponse([f"@/dataSetViews/{dataset['viewId']}"], 201)
 
 
-def _list_response(call: Call, objects: Objects, *own: str) -> Response:
+def _list_response(call: Call, objects: Objects, *handled: str) -> Response:
     """Return the page of a list that the request selects.
 
     Args:
         call: The request.
         objects: All objects of the list, as (id, representation).
-        own: Names of query parameters that are not filters by property.
+        handled: Names of query parameters that are not filters by property.
     """
-    return JSONResponse(requested_page(call, objects, frozenset(own)))
+    return JSONResponse(requested_page(call, objects, frozenset(handled)))
 
 
 def _lookup_response(call: Call, objects: Objects, name: str) -> Response:
@@ -122,7 +122,7 @@ def _files(call: Call, dataset: str = "") -> Objects:
     of_batch = set(filter(None, call.query("batchId").split(",")))
     views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}
     found: Objects = []
-    for batch in visible(call.scope):
+    for batch in visible_batches(call.scope):
         if batch["state"] != "success" or (datasets and batch["dataset"] not in datasets):
             continue
         if of_batch and batch["id"] not in of_batch:

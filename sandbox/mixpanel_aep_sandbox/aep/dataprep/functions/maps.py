@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.objects import pairs_of
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, function, lazy_function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, kind_of_value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
@@ -111,7 +111,7 @@ def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
     return _map_by_property(objects, key)
 
 
-@form(
+@lazy_function(
     _MAPS,
     "A map of keys and values, of an object, or of objects by the value of one of their properties.",
     Parameter("INPUT", "any", "The first key, an object, or an array of objects.", nullable=True),

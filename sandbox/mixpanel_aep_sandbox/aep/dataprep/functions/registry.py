@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 Kind = Literal["any", "string", "number", "integer", "boolean", "date", "array", "object", "map", "lambda"]
 Evaluate: TypeAlias = Callable[[Node, Scope], Value]
-Form: TypeAlias = Callable[[tuple[Node, ...], Scope, Evaluate], Value]
+LazyImplementation: TypeAlias = Callable[[tuple[Node, ...], Scope, Evaluate], Value]
 """The implementation of a function that receives the nodes of its arguments, and evaluates only those that it needs."""
 
 
@@ -36,7 +36,7 @@ class Parameter:
 class Function:
     """A Data Prep function: its description in the form of Adobe's list, and its implementation.
 
-    It has ``does`` or ``form``, or ``unavailable`` if the sandbox does not implement it.
+    It has ``does`` or ``lazy``, or ``unavailable`` if the sandbox does not implement it.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Function:
     returns: Kind
     does: Callable[..., Value] | None = None
     """The implementation, which receives converted values."""
-    form: Form | None = None
+    lazy: LazyImplementation | None = None
     """The implementation, if it receives unevaluated arguments."""
     example: str = ""
     result: str = ""
@@ -84,8 +84,8 @@ class Function:
         """
         if self.unavailable:
             raise NotAvailable(f"{self.name}() is not available in the sandbox: {self.unavailable}")
-        if self.form is not None:
-            return self.form(arguments, scope, evaluate)
+        if self.lazy is not None:
+            return self.lazy(arguments, scope, evaluate)
         assert self.does is not None
         values: list[Value] = []
         for position, node in enumerate(arguments):
@@ -138,20 +138,20 @@ def function(
     return register
 
 
-def form(
+def lazy_function(
     category: str,
     text: str,
     *parameters: Parameter,
     returns: Kind = "any",
     names: tuple[str, ...] = (),
     example: tuple[str, str] = ("", ""),
-) -> Callable[[Form], Form]:
+) -> Callable[[LazyImplementation], LazyImplementation]:
     """Return a decorator that registers the implementation of a function that gets its arguments unevaluated.
 
     The arguments are as in :func:`function`.
     """
 
-    def register(does: Form) -> Form:
+    def register(does: LazyImplementation) -> LazyImplementation:
         for name in names or (does.__name__.rstrip("_"),):
             FUNCTIONS[name] = Function(name, category, text, parameters, returns, None, does, *example)
         return does

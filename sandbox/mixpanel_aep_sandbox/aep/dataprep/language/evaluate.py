@@ -51,7 +51,7 @@ def evaluate(node: Node, scope: Scope) -> Value:
 def _member(node: Member, scope: Scope) -> Value:
     names = path_names(node)
     if names:
-        found, value = scope.flat(names)
+        found, value = scope.find_dotted_column(names)
         if found:
             return value
     of = evaluate(node.of, scope)
@@ -87,11 +87,13 @@ def _evaluate_each(node: Each, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
     if not spreads(node.of):
         return of if isinstance(of, list) or of is None else [of]
-    return scope.make([part for item in _items(of) for part in (item if isinstance(item, list) else [item])])
+    return scope.count_created(
+        [part for item in _items(of) for part in (item if isinstance(item, list) else [item])]
+    )
 
 
 def _call(node: Call, scope: Scope) -> Value:
-    return scope.make(registry.FUNCTIONS[node.name].call(node.arguments, scope, evaluate))
+    return scope.count_created(registry.FUNCTIONS[node.name].call(node.arguments, scope, evaluate))
 
 
 def _method(node: Method, scope: Scope) -> Value:
@@ -120,7 +122,7 @@ def _binary(node: Binary, scope: Scope) -> Value:
     left, right = evaluate(node.left, scope), evaluate(node.right, scope)
     if node.operator == "/":
         return arithmetic.divide(left, right, whole_division=scope.options.whole_division)
-    return scope.make(BINARY[node.operator](left, right))
+    return scope.count_created(BINARY[node.operator](left, right))
 
 
 def _conditional(node: Conditional, scope: Scope) -> Value:
@@ -159,7 +161,7 @@ UNARY: Final[dict[str, Callable[[Value], Value]]] = {
     "empty": arrays.empty,
     "size": arrays.size_of,
 }
-SHORT_CIRCUIT: Final[dict[str, registry.Form]] = {
+SHORT_CIRCUIT: Final[dict[str, registry.LazyImplementation]] = {
     "?:": choices.elvis,
     "&&": choices.logical_and,
     "||": choices.logical_or,

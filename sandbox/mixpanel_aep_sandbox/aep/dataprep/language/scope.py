@@ -16,7 +16,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 MOST_STEPS = 100_000
 """Maximum number of evaluated nodes for one value [I]; only expressions with lambdas can reach it."""
-MOST_MADE = 10_000_000
+MOST_CREATED = 10_000_000
 """Maximum number of characters and items that functions create for one value, in total [I]."""
 _MISSING: object = object()
 
@@ -31,7 +31,7 @@ class Scope:
         options: How to evaluate where Adobe's documents are silent or contradict each other.
         variables: The values of the parameters of the lambdas that are being evaluated.
         steps: The number of evaluated nodes.
-        made: The number of characters and items that functions have created.
+        created: The number of characters and items that functions have created.
     """
 
     row: JsonObject
@@ -39,7 +39,7 @@ class Scope:
     options: Options = DEFAULT
     variables: dict[str, Value] = field(default_factory=dict)
     steps: int = 0
-    made: int = 0
+    created: int = 0
 
     def step(self) -> None:
         """Count the evaluation of a node. Raises EvaluationError above ``MOST_STEPS``."""
@@ -47,23 +47,23 @@ class Scope:
         if self.steps > MOST_STEPS:
             raise EvaluationError(f"The expression takes more than {MOST_STEPS} steps.")
 
-    def make(self, value: Value) -> Value:
+    def count_created(self, value: Value) -> Value:
         """Count the characters or items of a function's result, and return the result.
 
         Raises:
-            EvaluationError: the total is above ``MOST_MADE``, or the result itself is too large.
+            EvaluationError: the total is above ``MOST_CREATED``, or the result itself is too large.
         """
         if isinstance(value, (str, list, dict)):
-            self.made += len(value)
-        if self.made > MOST_MADE:
-            raise EvaluationError(f"The expression makes more than {MOST_MADE} characters and items.")
+            self.created += len(value)
+        if self.created > MOST_CREATED:
+            raise EvaluationError(f"The expression makes more than {MOST_CREATED} characters and items.")
         return bounded(value)
 
     def attribute(self, name: str) -> Value:
         """Return the value of a lambda's parameter or of a row's attribute, by name; None if it is missing [I]."""
         return self.variables[name] if name in self.variables else self.row.get(name)
 
-    def flat(self, names: list[str]) -> tuple[bool, Value]:
+    def find_dotted_column(self, names: list[str]) -> tuple[bool, Value]:
         """Return whether the row has a column whose name is several names joined by points, and the column's value.
 
         Columns of CSV and similar files may have points in their names: Adobe's sample maps ``Full.Name`` without an

@@ -15,7 +15,7 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.dataprep.language.check import unknown_function
-from mixpanel_aep_sandbox.aep.dataprep.models import FormFault, Mapping, MappingSet, read_mapping_set
+from mixpanel_aep_sandbox.aep.dataprep.models import InvalidMappingSet, Mapping, MappingSet, read_mapping_set
 from mixpanel_aep_sandbox.aep.dataprep.routes.parameters import flag, number
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -61,7 +61,7 @@ def mapping_set_from_body(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises Problem 400 if it is not a valid one."""
     try:
         return read_mapping_set(body)
-    except FormFault as fault:
+    except InvalidMappingSet as fault:
         raise problem(400, str(fault)) from fault
 
 

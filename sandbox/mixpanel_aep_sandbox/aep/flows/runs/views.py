@@ -34,8 +34,8 @@ _INGESTED = ("success", "inactive", "deleted")
 def update_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
     """Return a run with the result of its batch.
 
-    If the batch has reached a final state, its status and its counts are first stored in the run. Call ``settle``
-    before, so that the state of the batch is up to date.
+    If the batch has reached a final state, its status and its counts are first stored in the run. Call
+    ``apply_due_changes`` before, so that the state of the batch is up to date.
     """
     if run["status"] != "inProgress" or "batch" not in run:
         return run

@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.flows.constants import RUNS
 from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, save
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import clear_due_time, create_due_runs, due_flows, due_runs
 from mixpanel_aep_sandbox.aep.flows.runs.execute import PROCESS, RunFailed, execute
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start as start_batch
 
 _MAX_WAIT_SECONDS = 10
@@ -59,7 +59,7 @@ def run_due_and_wait(scope: AepSandboxScope) -> None:
     finished = start_due_runs(scope)
     if finished is not None:
         finished.wait(_MAX_WAIT_SECONDS)
-    settle(scope)
+    apply_due_changes(scope)
 
 
 def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) -> None:

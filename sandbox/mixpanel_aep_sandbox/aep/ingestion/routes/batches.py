@@ -12,7 +12,13 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import has_expired
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save, save_changed, settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import (
+    apply_due_changes,
+    deactivate,
+    save,
+    save_changed,
+    shown_status,
+)
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import use_planned_outcome
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import check_batch_rate
@@ -150,7 +156,7 @@ def _run_action(call: Call) -> Response:
     actions = {"COMPLETE": complete_batch, "ABORT": _abort, "FAIL": _fail, "REVERT": _revert}
     if action not in actions:
         raise problem(400, "action must be COMPLETE, ABORT, FAIL or REVERT.")
-    settle(call.scope)
+    apply_due_changes(call.scope)
     with call.scope.state.store.transaction():
         batch = actions[action](call.scope, find_batch(call.scope, call.path("id")))
     if batch["state"] == "promoting":

@@ -18,7 +18,7 @@ _MOST_NODES = 20_000
 other could expand to any size."""
 
 
-def find(scope: AepSandboxScope, key: str) -> JsonObject | None:
+def find_resource(scope: AepSandboxScope, key: str) -> JsonObject | None:
     """Return a resource of the tenant or of Adobe by its ``$id``; None if it does not exist."""
     return scope.get(RESOURCES, key) or standard_by_id().get(key)
 
@@ -115,7 +115,7 @@ class _Resolver:
 
     def _find(self, key: str) -> JsonObject | None:
         if key not in self._known:
-            self._known[key] = find(self._scope, key)
+            self._known[key] = find_resource(self._scope, key)
         return self._known[key]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _IDENTITIES = "https://ns.adobe.com/xdm/context/identitymap"
@@ -25,7 +25,7 @@ def unions(scope: AepSandboxScope) -> list[JsonObject]:
 
 def summarize_union(scope: AepSandboxScope, union: JsonObject) -> JsonObject:
     """Return a union as lists show it: with the title of its class, and only the major version."""
-    title = (find(scope, union["meta:class"]) or union)["title"]
+    title = (find_resource(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
@@ -51,7 +51,7 @@ def _union(scope: AepSandboxScope, key: str, schemas: list[JsonObject]) -> JsonO
         "$id": f"{key}__union",
         "meta:containerId": "tenant",
         "meta:class": key,
-        "meta:altId": f"{(find(scope, key) or {})['meta:altId']}__union",
+        "meta:altId": f"{(find_resource(scope, key) or {})['meta:altId']}__union",
         "version": "1.0",
         "meta:resourceType": "unions",
         "meta:registryMetadata": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _BEHAVIORS = "https://ns.adobe.com/xdm/data/"
@@ -75,7 +75,7 @@ def _find_part(scope: AepSandboxScope, ref: object) -> JsonObject:
     """Return the class or field group that a ``$ref`` names. Raises Problem 400."""
     if not isinstance(ref, str):
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
-    resource = find(scope, ref)
+    resource = find_resource(scope, ref)
     if resource is None or resource["meta:resourceType"] not in ("classes", "mixins"):
         raise problem(400, f"{ref} is not an existing class or field group.")
     return resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource, resolve
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
@@ -25,7 +25,7 @@ def affected_schemas_in_use(scope: AepSandboxScope, key: str) -> dict[str, JsonO
     touched = {key, *(body["$id"] for body in dependents(scope, key))}
     used = {name for name, _ in scope.items(USED_SCHEMAS)}
     used |= {name for name, body in scope.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
-    found = {name: find(scope, name) for name in used & touched}
+    found = {name: find_resource(scope, name) for name in used & touched}
     return {name: resolve(scope, body) for name, body in found.items() if body}
 
 
@@ -40,7 +40,7 @@ def check_no_breaking_changes(before: dict[str, JsonObject], scope: AepSandboxSc
         Problem: 400 if existing data may not match the current version.
     """
     for key, old in before.items():
-        new = resolve(scope, find(scope, key) or {})
+        new = resolve(scope, find_resource(scope, key) or {})
         if new.get("meta:class") != old.get("meta:class"):
             raise problem(400, f"The class of schema {key} cannot be changed, because the schema is in use.")
         _compare(old, new, "")

@@ -19,7 +19,7 @@ from mixpanel_aep_sandbox.mixpanel.control.event_validation import InvalidEvents
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
-from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import AnyRule, Compaction, Deletion, Rewrite
+from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import AnyRule, Compaction, Deletion, IdentityMerge
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 from mixpanel_aep_sandbox.mixpanel.settings import Role
@@ -176,14 +176,16 @@ class ControlRoutes:
         now_ms = self._state.clock.milliseconds()
 
         def lines() -> Iterator[bytes]:
-            for day in self._event_store.days(project, from_date, to_date):
-                yield b"".join(row.line + b"\n" for row in self._event_store.day(project, day, now_ms))
+            for day in self._event_store.days_with_rows(project, from_date, to_date):
+                yield b"".join(
+                    row.line + b"\n" for row in self._event_store.exported_rows(project, day, now_ms)
+                )
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def rewrite(self, project_id: int, request: Request) -> Response:
         """Add a rule that merges two identities in a project, and return the number of the project's rules."""
-        return self._add_rule(project_id, await request.body(), Rewrite)
+        return self._add_rule(project_id, await request.body(), IdentityMerge)
 
     async def delete_events(self, project_id: int, request: Request) -> Response:
         """Add a rule that deletes events of a project, and return the number of the project's rules."""
