@@ -45,8 +45,8 @@ def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[st
 
     Args:
         session: the session of Airflow's metadata database.
-        since: for each DAG, the time when its board index was written, or None. Runs that succeeded before that time
-            are left out, because the index contains their results.
+        since: for each DAG, the time up to which its board index contains all results, or None. Runs that succeeded
+            before that time are left out.
     """
     clauses = [
         DagRun.dag_id == dag_id
