@@ -135,11 +135,11 @@ def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, obje
 
 
 def _claim(lake: Lake | None, alert: Alert, recipient: str) -> tuple[bool, Claim | None]:
-    """Reserve the sending of an alert to a recipient, so that no concurrent process sends the same alert.
+    """Claim an alert for this process, so that no concurrent process sends it to the same recipient.
 
     Returns:
         Whether to send the alert, and the claim in the lake. The claim is None if the alert must not be sent, or if the
-        lake is missing or unreadable; in the second case, the alert is sent without a claim.
+            lake is missing or unreadable; in the second case, the alert is sent without a claim.
     """
     if lake is None:
         return True, None

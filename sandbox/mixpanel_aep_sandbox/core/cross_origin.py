@@ -32,7 +32,7 @@ class CrossOriginGuard:
         self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reject a write request that a web page may have sent with 403; pass all other requests to the application."""
+        """Respond with 403 to a write request that a web page may have sent; pass all others to the application."""
         if (
             scope["type"] == "http"
             and scope["method"] not in _READ_METHODS

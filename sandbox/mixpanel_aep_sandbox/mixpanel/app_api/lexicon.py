@@ -23,7 +23,7 @@ _TRUNCATED_A_REQUEST = 3000
 
 
 class Lexicon:
-    """Handlers for Lexicon schemas.
+    """Handlers for Lexicon schemas, which describe the events and profile properties of a project.
 
     Any role in the project may read them; changes need a role of at least Analyst (assumed [I]). All requests of an
     organisation count against one rate limit.

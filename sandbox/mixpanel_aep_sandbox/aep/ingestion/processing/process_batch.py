@@ -109,7 +109,7 @@ def _read_files(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> 
 
 
 def _batch_result(row_pass: RowPass) -> JsonObject:
-    """Return the result of a batch that no plan fails.
+    """Return the result of a batch whose rows were read, unless a plan makes it fail.
 
     It has failed if more rows were rejected than ``partialIngestionPercent`` (default 0) allows.
     """

@@ -89,7 +89,7 @@ def _leaves_of(kind: pa.DataType) -> int:
 
 
 def _rows_in_the_future(batch: pa.RecordBatch, latest_ms: int | None) -> set[int]:
-    """Return the indexes of rows whose ``timestamp`` is later than allowed, or may be.
+    """Return the indexes of rows whose ``timestamp`` is, or may be, later than allowed.
 
     Args:
         batch: The rows.
