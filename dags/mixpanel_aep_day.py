@@ -37,7 +37,7 @@ is active in AEP is never loaded twice. For several days, choose *Trigger → Ba
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the DAG with which a user loads one day of a pipeline."""
+    """Return the DAG ``mixpanel_aep_day_...`` of a pipeline, with which a user loads one day."""
     zone = pipeline.mixpanel.day_zone
     with DAG(
         pipeline.day_dag_id,

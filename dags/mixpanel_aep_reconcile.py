@@ -76,7 +76,7 @@ WHEN = {
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the reconcile DAG of one pipeline."""
+    """Return the DAG that refreshes the recent days of a pipeline and audits all its days."""
     window = (WINDOW if pipeline.late_days else NO_WINDOW).format(
         late_days=counted(pipeline.late_days, "day")
     )

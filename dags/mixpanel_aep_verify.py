@@ -41,7 +41,7 @@ NOT_SCHEDULED = "Only when it is triggered: `verify.schedule` is null in the pip
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the verify DAG of one pipeline."""
+    """Return the DAG that compares AEP's data lake with the ledgers of a pipeline."""
     settings = pipeline.verify
     when = SCHEDULED.format(schedule=settings.schedule) if settings.schedule else NOT_SCHEDULED
     with DAG(

@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.plural import counted
-from mixpanel_aep.alerts.callbacks import alert_args, on_loaded
+from mixpanel_aep.alerts.callbacks import alert_args, loaded_alert_args
 from mixpanel_aep.alerts.deadline import deadline_of
 from mixpanel_aep.forms import params_of_backfill
 from mixpanel_aep.operators.export import MixpanelExportOperator
@@ -71,7 +71,7 @@ ON_REQUEST = "Only when it is triggered, because `airflow.schedule` is null in t
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the daily DAG of one pipeline."""
+    """Return the DAG that loads a pipeline's events, with one run for each day."""
     source = pipeline.mixpanel
     with DAG(
         pipeline.dag_id,
@@ -113,7 +113,9 @@ def build(pipeline: Pipeline) -> DAG:
             **task_args(pipeline, "validate"),
         )
         stage = AepStageOperator(task_id="stage", **task_args(pipeline, "stage"))
-        ingest = AepIngestOperator(task_id="ingest", **task_args(pipeline, "ingest"), **on_loaded(pipeline))
+        ingest = AepIngestOperator(
+            task_id="ingest", **task_args(pipeline, "ingest"), **loaded_alert_args(pipeline)
+        )
         export >> transform >> validate >> stage >> ingest
         if pipeline.shard_events:
             shards = XdmShardsOperator(task_id="shards", **task_args(pipeline, "shards"))

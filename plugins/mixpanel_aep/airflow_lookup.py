@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.comms import GetConnection, GetVariable, GetVariableKeys
 
 LAKE_PREFIX = "mixpanel_aep"
-"""The prefix of the names of this project's variables."""
+"""The prefix of the names of all Airflow variables that this project reads."""
 Kind = Literal["variable", "connection"]
 T = TypeVar("T")
 _WAIT_SECONDS = (1.0, 3.0, 9.0)
@@ -70,6 +70,12 @@ def _find_connection(conn_id: str) -> Connection | None:
 
 def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: Clock) -> T | None:
     """Return the result of ``read``, or None if every place from which Airflow reads confirms that it is not set.
+
+    Args:
+        kind: whether ``read`` reads a variable or a connection.
+        name: the name of the variable, or the id of the connection.
+        read: reads it through Airflow's own function, and returns None for "not found".
+        clock: the clock for the waits between attempts.
 
     Raises:
         SettingsUnavailable: after several attempts, a place could not be read, or the responses contradict each other.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def read_airflow(conn_ids: Sequence[str]) -> BridgeOutput:
     """Return the variables and settings of Airflow that the command line needs, and the connections ``conn_ids``.
 
+    A connection that Airflow does not have is None in the result.
+
     Raises:
         PipelineError: Airflow could not be read, or the lake is a folder although tasks may run on several machines.
     """

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COLUMNS = 100
-"""The maximum length of a line of an error in a log: Airflow's log page adds the time, the level and the place."""
+"""The maximum number of characters in a line of an error in a log.
+
+Airflow's log page shows the time, the level and the place in the same line.
+"""
 
 
 class FailNow(AirflowFailException):
@@ -67,9 +70,10 @@ def wrapped_text(error: PipelineError) -> str:
 
 
 def _leave_out_tracebacks() -> None:
-    """Make Airflow log ``FailNow`` and ``TryAgain`` without a traceback, which would contain only lines of Airflow.
+    """Change structlog's configuration so that ``FailNow`` and ``TryAgain`` are logged without a traceback.
 
-    Airflow logs the traceback of every exception that a task raises, and has no setting for it.
+    Airflow logs the traceback of every exception that a task raises, and has no setting for it. The traceback of these
+    two would contain only lines of Airflow.
     """
     processors = structlog.get_config()["processors"]
     if isinstance(processors, list) and _remove_expected_traceback not in processors:

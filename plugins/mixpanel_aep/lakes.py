@@ -26,7 +26,10 @@ _ONE_MACHINE = {"LocalExecutor", "SequentialExecutor"}
 
 
 def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
-    """Return the pipeline's lake: that of its file, of the Airflow variable ``mixpanel_aep_lake``, or the default lake.
+    """Open the lake of a pipeline.
+
+    Its address is the first of these settings that is set: ``lake`` of the pipeline file, the Airflow variable
+    ``mixpanel_aep_lake``, the default lake of the environment.
 
     Raises:
         SettingsUnavailable: Airflow could not report whether the variable is set. The default lake is not used then.
@@ -69,9 +72,11 @@ def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
 
 
 def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Raise an error for a folder lake if tasks may run on several machines, unless a setting says that it is shared.
+    """Check that all tasks see the same folder: they run on one machine, or a setting says that the folder is shared.
 
-    ``url``: the lake's address.
+    Args:
+        url: the address of the lake, which is a folder.
+        clock: the clock for the waits between attempts to read the setting.
 
     Raises:
         ConfigError: the folder may differ between machines; the message names the executor.

@@ -128,7 +128,10 @@ def _version_and_schema_facets(workspace: Workspace, manifest: Manifest) -> dict
 
 
 def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
-    """Return the facet with the XDM schema of an output, by the facet's name; empty for an export, without a schema."""
+    """Return the facet with the fields of the XDM schema of an output, by the facet's name.
+
+    It is empty for the output of export, which has no schema. The outputs of later steps get the schema from transform.
+    """
     found: Manifest | None = manifest
     while found is not None and "schema" not in found.inputs:
         before = PREVIOUS_STEP.get(found.step)

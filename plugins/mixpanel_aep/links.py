@@ -53,7 +53,7 @@ class BatchLink(BaseOperatorLink):
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """The operators whose tasks have this link. They are imported here, because they import this module."""
+        """The operators whose tasks have this link. They are imported here, because their modules import this one."""
         from mixpanel_aep.operators.ingest import AepIngestOperator
         from mixpanel_aep.operators.reconcile import ReconcileDayOperator
 
@@ -76,7 +76,13 @@ class BatchLink(BaseOperatorLink):
 
     @staticmethod
     def href(settings: AepSettings, batch_id: str) -> str:
-        """Return the address of a batch's page."""
+        """Return the address of the page of a batch, in AEP or in the local sandbox.
+
+        Args:
+            settings: the settings of the AEP connection, which name the AEP sandbox or the address of the local
+                sandbox.
+            batch_id: the id of the batch.
+        """
         if settings.sandbox_url:
             return f"{settings.sandbox_url}/_sandbox/aep/batches/{quote(batch_id, safe='')}/page"
         place = f"sname:{quote(settings.aep_sandbox, safe='')}/platform/batch/{quote(batch_id, safe='')}"
@@ -91,7 +97,7 @@ class DayRunLink(BaseOperatorLink):
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """The operator whose tasks have this link. It is imported here, because it imports this module."""
+        """The operator whose tasks have this link. It is imported here, because its module imports this one."""
         from mixpanel_aep.operators.start_day import StartDayOperator
 
         return [StartDayOperator]
@@ -108,7 +114,7 @@ class DayRunLink(BaseOperatorLink):
 
     @staticmethod
     def href(dag_id: str, run_id: str) -> str:
-        """Return the path of a run's page in Airflow."""
+        """Return the path of the page of a DAG run in Airflow."""
         return f"/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
 
 
@@ -119,7 +125,7 @@ class ReportLink(BaseOperatorLink):
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """The operator whose tasks have this link. It is imported here, because it imports this module."""
+        """The operator whose tasks have this link. It is imported here, because its module imports this one."""
         from mixpanel_aep.operators.validate import XdmValidateOperator
 
         return [XdmValidateOperator]

@@ -25,7 +25,14 @@ _FIELDS = {"cpu": "cpu", "memory": "memory", "max_cpu": "most_cpu", "max_memory"
 
 @dataclass(frozen=True)
 class PodSize:
-    """The requests (``cpu``, ``memory``) and the limits (``most_cpu``, ``most_memory``) of a pod, as in Kubernetes."""
+    """The CPU and the memory of a pod, in Kubernetes' notation, such as ``250m`` and ``512Mi``.
+
+    Attributes:
+        cpu: the requested CPU.
+        memory: the requested memory.
+        most_cpu: the limit of the CPU.
+        most_memory: the limit of the memory.
+    """
 
     cpu: str
     memory: str
@@ -59,9 +66,10 @@ SIZES = {
     "verify": _LARGE,
     "start": _SMALL,
 }
-"""The size of the pod by task id: above the measured peak of a day with a million events (docs/performance.md).
+"""The size of the pod of each task, by task id.
 
-It includes 200 MB for Airflow itself.
+The memory is more than the measured peak of a day with a million events (docs/performance.md), and includes 200 MB for
+Airflow itself.
 """
 
 

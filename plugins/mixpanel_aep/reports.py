@@ -96,7 +96,7 @@ def _pipeline_of_dag(dag_id: str) -> Pipeline:
 
 @contextmanager
 def _errors_as_responses() -> Iterator[None]:
-    """Convert a ``PipelineError`` of the lake or its settings to HTTP 503 with the error's text."""
+    """Convert a ``PipelineError`` from the block to an HTTP response with status 503 and the error's text."""
     try:
         yield
     except PipelineError as error:
@@ -104,7 +104,7 @@ def _errors_as_responses() -> Iterator[None]:
 
 
 def _newest_report(lake: Lake, partition: PartitionKey) -> StreamingResponse:
-    """Return the response with the report that was written last.
+    """Return the HTTP response whose body is the report of the partition that was written last.
 
     Raises:
         HTTPException: 404: the partition has no report; 413: the file is too large to be a report.
@@ -130,7 +130,10 @@ def _newest_report(lake: Lake, partition: PartitionKey) -> StreamingResponse:
 
 
 def _body(page: OpenedObject) -> Iterator[bytes]:
-    """Yield the content of a report, at most the bytes that it had when it was opened: they are in Content-Length."""
+    """Yield the content of a report, and stop after the number of bytes in the header Content-Length.
+
+    The file may have grown since it was opened and its size was sent.
+    """
     left = page.size
     for chunk in page.chunks:
         yield chunk[:left]

@@ -76,10 +76,14 @@ def _convert_connection(row: JsonMapping, sandbox_port: int | None) -> JsonObjec
 
 @dataclass(frozen=True)
 class Difference:
-    """The effect of loading a settings file into Airflow, by kind (``connections``, ``pools``, ``variables``).
+    """The changes that loading a settings file makes in Airflow.
 
-    ``added``: entries that only the file has. ``replaced``: entries that replace those of Airflow. ``kept``: the names
-    of entries that both have, and that stay as they are in Airflow.
+    Each attribute has the entries of each kind (``connections``, ``pools``, ``variables``) that has any.
+
+    Attributes:
+        added: the entries that only the file has, by name.
+        replaced: the entries of the file that overwrite an entry of Airflow, by name.
+        kept: the names of the entries that both have, and that stay in Airflow as they are.
     """
 
     added: Mapping[str, JsonMapping]
@@ -117,7 +121,7 @@ def compare(
     return Difference(added, replaced, kept)
 
 
-def existing() -> dict[str, set[str]]:
+def existing_entry_names() -> dict[str, set[str]]:
     """Return the names of the connections, pools and variables in Airflow's metadata database, by kind."""
     from airflow.models import Connection, Pool, Variable
     from airflow.utils.session import create_session
@@ -167,7 +171,7 @@ def main(argv: list[str]) -> None:
     for assignment in arguments.variable:
         name, _, value = assignment.partition("=")
         converted["variables"][name] = value
-    difference = compare(converted, existing(), overwrite=arguments.overwrite)
+    difference = compare(converted, existing_entry_names(), overwrite=arguments.overwrite)
     load(difference)
     for line in difference.lines():
         print(line)  # noqa: T201 - output for a terminal

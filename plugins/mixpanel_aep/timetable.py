@@ -18,7 +18,7 @@ KEY_FORMAT = "%Y-%m-%d"
 
 
 class _Request(local):
-    """The state of the request for a run that this thread of the API server handles."""
+    """The state of the request for a new DAG run that the current thread of the API server handles."""
 
     is_manual = False
     """Whether a user requested the run: Airflow then generates the run's id, while a task chooses the id itself."""

@@ -36,9 +36,11 @@ _REASONS_WITHOUT_FAILED_TASK = "timed_out", "all_tasks_deadlocked"
 
 
 def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """Return the keyword arguments that make a DAG send alerts when a task has failed its last try or a run times out.
+    """Return the keyword arguments of a ``DAG`` that sends alerts when a task fails its last try or a run times out.
 
-    ``default_args``: other ``default_args`` of the DAG, which are kept.
+    Args:
+        pipeline: the pipeline; if its file has no ``alerts``, the DAG gets no callbacks.
+        default_args: other ``default_args`` of the DAG, which are included in the result.
     """
     defaults = dict(default_args or {})
     if pipeline.alerts is None:
@@ -47,8 +49,11 @@ def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = N
     return {"default_args": defaults | of_tasks, "on_failure_callback": partial(run_failed, pipeline)}
 
 
-def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
-    """Return keyword arguments for the task with whose success a day is loaded; empty if no alerts are configured."""
+def loaded_alert_args(pipeline: Pipeline) -> dict[str, Callback]:
+    """Return the operator arguments that make the task ``ingest`` send alerts about its day once the day is loaded.
+
+    The result is empty if the pipeline file has no ``alerts``.
+    """
     return {"on_success_callback": partial(day_loaded, pipeline)} if pipeline.alerts else {}
 
 
@@ -75,7 +80,10 @@ def run_failed(pipeline: Pipeline, context: Context) -> None:
 
 
 def day_loaded(pipeline: Pipeline, context: Context) -> None:
-    """Send the alerts quarantine, volume and properties about a loaded day. Airflow calls this callback."""
+    """Send the alerts of the kinds ``quarantine``, ``volume`` and ``properties`` about a loaded day.
+
+    Airflow calls this callback after the task ``ingest`` has succeeded.
+    """
     with _log_all_errors():
         lake, day = open_lake(pipeline), partition_of(context)
         reader = FactsReader(lake, pipeline, SYSTEM_CLOCK)
@@ -97,7 +105,10 @@ def lake_or_none(pipeline: Pipeline) -> Lake | None:
 
 
 def _missing_days_have_an_alert(pipeline: Pipeline, lake: Lake | None) -> bool:
-    """Return whether an alert of the kind ``missing`` reports the days for which the audit failed."""
+    """Return whether an alert of the kind ``missing`` will report the days for which the audit failed.
+
+    If so, an alert about the failed task ``audit`` would only repeat it.
+    """
     notifiers = pipeline.alerts.notifiers if pipeline.alerts else ()
     if lake is None or not any("missing" in notifier.kinds for notifier in notifiers):
         return False
@@ -117,7 +128,10 @@ def _send_failure(pipeline: Pipeline, lake: Lake | None, failure: Failure, conte
 
 
 def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Context) -> Iterator[Alert]:
-    """Yield the alerts to send for a run; for a backfill, only some kinds, and each once for all of its days."""
+    """Yield the alerts to send for a run.
+
+    In a backfill, only the kinds in ``IN_BACKFILLS`` are sent, and each only once for all days of the backfill.
+    """
     run = context.get("dag_run")
     in_backfill = run is not None and str(getattr(run.run_type, "value", run.run_type)) == "backfill"
     for alert in alerts:
@@ -148,7 +162,10 @@ def _failure(context: Context) -> Failure:
 
 
 def _day(pipeline: Pipeline, context: Context) -> date | None:
-    """Return the day that a task processes: its own, if it is mapped over days, or that of the run; else None."""
+    """Return the day that a task processes, or None if it does not process a single day.
+
+    A task that is mapped over days has an attribute ``day``. For other tasks it is the day of the run.
+    """
     of_task = getattr(context.get("task"), "day", None)
     if isinstance(of_task, str):
         return date.fromisoformat(of_task)

@@ -29,10 +29,11 @@ log = logging.getLogger(__name__)
 
 
 class SettledDay(BaseDeadlineReference):
-    """The reference time of a run's deadline: when the day of a scheduled run has settled. Other runs have no deadline.
+    """The reference time from which Airflow counts the deadline of a scheduled run: when the run's day has settled.
 
-    Airflow's own references, such as the time when a run was queued, are not suitable: the runs of a backfill may be
-    queued for hours, and need no deadline.
+    A day has settled ``settle_hours`` after its end in the time zone ``zone``. Runs that are not scheduled have no
+    deadline. Airflow's own references, such as the time when a run was queued, are not suitable: the runs of a backfill
+    may be queued for hours, and need no deadline.
     """
 
     required_kwargs = frozenset({"dag_id", "run_id"})
@@ -72,7 +73,7 @@ class SettledDay(BaseDeadlineReference):
 
 
 def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
-    """Return the deadline of the runs of a pipeline's DAG, or None if the pipeline file sends no alerts ``late``."""
+    """Return the deadline of the daily DAG's runs, or None if no notifier of the pipeline sends alerts ``late``."""
     if pipeline.alerts is None or pipeline.alerts.late_after_hours is None:
         return None
     if not any("late" in notifier.kinds for notifier in pipeline.alerts.notifiers):
@@ -94,9 +95,14 @@ async def day_is_late(pipeline: str, context: JsonObject) -> None:
 
 
 def send_late(name: str, context: JsonObject) -> int:
-    """Send the alert about a late day, unless another run has loaded it; return the number of messages sent.
+    """Send the alert about a day that missed its deadline, unless another run has loaded the day.
 
-    ``name``: the pipeline's name. ``context``: the run's context, serialized by Airflow.
+    Args:
+        name: the pipeline's name.
+        context: the run's context, serialized by Airflow.
+
+    Returns:
+        The number of messages sent.
     """
     pipeline, run = _find_pipeline(name), context["dag_run"]
     if pipeline is None:

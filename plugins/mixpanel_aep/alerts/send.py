@@ -40,7 +40,7 @@ _TEXTS = {
     "message": "{{ alert.text }}",
     "content": "{{ alert.text }}",
 }
-"""The default values of a notifier's arguments, by the argument's name: Jinja templates."""
+"""The default values of a notifier's arguments, by the name of the argument. The values are Jinja templates."""
 
 
 def send(
@@ -135,7 +135,12 @@ def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, obje
 
 
 def _claim(lake: Lake | None, alert: Alert, recipient: str) -> tuple[bool, Claim | None]:
-    """Claim an alert; return whether to send it, and the claim, which is None if the lake is missing or unreadable."""
+    """Claim an alert for this process, so that no concurrent process sends it to the same recipient.
+
+    Returns:
+        Whether to send the alert, and the claim in the lake. The claim is None if the alert must not be sent, or if the
+            lake is missing or unreadable; in the second case, the alert is sent without a claim.
+    """
     if lake is None:
         return True, None
     try:

@@ -66,7 +66,7 @@ class WebhookNotifier(BaseNotifier):
 
 
 def _address(connection: Connection, conn_id: str) -> str:
-    """Return the address of a connection, with its path and query masked in later logs.
+    """Return the URL to which the webhook of a connection receives posts, and mask its path and query in later logs.
 
     Raises:
         ConfigError: the connection has no valid address.

@@ -19,7 +19,12 @@ _lock = Lock()
 
 @dataclass(frozen=True)
 class Pipelines:
-    """The pipelines by the id of their daily DAG, and the error texts of the pipeline files that are invalid."""
+    """The content of all pipeline files, as the board shows it.
+
+    Attributes:
+        by_dag: the valid pipelines, by the id of their daily DAG.
+        faults: the error text of each invalid pipeline file.
+    """
 
     by_dag: dict[str, Pipeline]
     faults: tuple[str, ...]
@@ -38,7 +43,7 @@ _readers: dict[str, _CachedReader] = {}
 
 
 def read_pipelines() -> Pipelines:
-    """Return the pipelines. They are cached until a pipeline file is added, removed or changed."""
+    """Return the content of all pipeline files. It is cached until a file is added, removed or changed."""
     files = [(path, path.stat()) for path in sorted(pipelines_folder().glob("*.yaml"))]
     version = tuple((path, found.st_mtime_ns, found.st_size) for path, found in files)
     with _lock:
@@ -60,7 +65,7 @@ def pipeline_of(dag_id: str) -> Pipeline | None:
 
 
 def reader_of(pipeline: Pipeline) -> FactsReader:
-    """Return the reader of what the lake contains about a pipeline; it is cached until the lake's settings change.
+    """Return the object that reads a pipeline's facts from its lake, cached as long as the lake has the same settings.
 
     Raises:
         PipelineError: the settings of the lake are invalid, or cannot be read.

@@ -172,7 +172,7 @@ def _readable_views(session: SessionDep, user: GetUserDep) -> list[PipelineView]
 
 
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
-    """Return the page with the first quarantined events of a day."""
+    """Return the page that lists the first quarantined events of a day, or a page that says why it cannot be shown."""
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None or not _has_day(pipeline, day):
         return _not_found_page(request, dag_id, day)

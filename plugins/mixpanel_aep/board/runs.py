@@ -41,12 +41,12 @@ _KINDS = {"operator_triggered": "one day"}
 
 
 def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
-    """Return the runs that the calendars need, by the id of the DAG, oldest first.
+    """Return the runs that the calendars need, by the id of the DAG, in the order in which they were created.
 
     Args:
         session: the session of Airflow's metadata database.
-        since: for each DAG, the time of its board's index, or None. Runs that succeeded before that time are left out,
-            because the index contains their results.
+        since: for each DAG, the time up to which its board index contains all results, or None. Runs that succeeded
+            before that time are left out.
     """
     clauses = [
         DagRun.dag_id == dag_id
@@ -67,7 +67,7 @@ def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[st
 
 
 def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
-    """Return the newest runs of a day, newest first; failed runs have the reason for the failure."""
+    """Return up to 100 of the newest runs of a day, newest first; failed runs have the reason for the failure."""
     query = select(*_COLUMNS).where(DagRun.dag_id == dag_id, DagRun.partition_key == str(day))
     found: defaultdict[str, list[Run]] = defaultdict(list)
     for row in session.execute(query.order_by(DagRun.id.desc()).limit(100)):
@@ -109,7 +109,14 @@ def _conf_day(conf: object) -> object:
 
 
 def _add(found: dict[str, list[Run]], row: _RunRow, day: object) -> None:
-    """Add the run of a row to ``found``, unless ``day`` is not a valid day."""
+    """Convert a row of the query to a ``Run`` and add it to ``found``, unless ``day`` is not a valid day.
+
+    Args:
+        found: the runs by the id of their DAG.
+        row: the columns ``_COLUMNS`` of the run.
+        day: the day that the run processes, as ``YYYY-MM-DD``. It may be any value, because users can edit a run's
+            conf.
+    """
     if isinstance(day, str) and _DAY.fullmatch(day):
         try:
             parsed = date.fromisoformat(day)

@@ -33,14 +33,19 @@ SHOWN_GAPS = 6
 class PipelineView:
     """The data of a pipeline's page and of its part of the overview.
 
-    ``days``: all days, newest first. ``trouble``: why the lake cannot be read; the other fields are then empty.
+    Attributes:
+        pipeline: the pipeline.
+        now: the time of the request.
+        facts: what the lake contains about the pipeline's days.
+        days: all days, newest first.
+        lake_error: why the lake cannot be read, as a sentence; ``facts`` and ``days`` are then empty.
     """
 
     pipeline: Pipeline
     now: datetime
     facts: PipelineFacts = field(default_factory=PipelineFacts)
     days: Sequence[Day] = ()
-    trouble: str = ""
+    lake_error: str = ""
 
     @property
     def last(self) -> Day | None:
@@ -91,11 +96,14 @@ class PipelineView:
     @property
     def needs_attention(self) -> bool:
         """Whether the newest day should be in AEP and is not, or the lake cannot be read."""
-        return bool(self.trouble) or (self.last is not None and self.last.state in GAPS)
+        return bool(self.lake_error) or (self.last is not None and self.last.state in GAPS)
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a run is queued or running, or days have not been read yet, so that the page reloads itself."""
+        """Whether the page must reload itself.
+
+        It must while a run of a day is queued or running, or the facts of some days have not been read.
+        """
         return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
 
     def months(self, most: int | None = None) -> list[Month]:
@@ -104,7 +112,7 @@ class PipelineView:
 
     @property
     def newest_months(self) -> list[Month]:
-        """The months on the overview page."""
+        """The newest months of the calendar, which the overview page shows."""
         return self.months(_OVERVIEW_MONTHS)
 
 
@@ -137,8 +145,14 @@ def failed_days(views: Sequence[PipelineView]) -> str:
 class DayView:
     """The data of the page of one day.
 
-    ``runs``: the runs of the day, newest first. ``facts``: what the lake contains about all days of the pipeline.
-    ``ledger``: the records of the day's ledger.
+    Attributes:
+        pipeline: the pipeline.
+        day: the state and the counts of the day.
+        runs: the Airflow runs of the day, newest first.
+        facts: what the lake contains about all days of the pipeline.
+        advice: the cause of the day's state, and what to do about it.
+        outcome: the state of the day with its numbers of events, as the headline shows it.
+        ledger: the records of the day's ledger.
     """
 
     pipeline: Pipeline
@@ -166,33 +180,40 @@ def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[Pipe
     now = SYSTEM_CLOCK.now()
     readers: dict[str, FactsReader] = {}
     since: dict[str, datetime | None] = {}
-    troubles: dict[str, str] = {}
+    lake_errors: dict[str, str] = {}
     for pipeline in pipelines:
         try:
             reader = reader_of(pipeline)
             since[pipeline.dag_id] = reader.listed_at()
             readers[pipeline.dag_id] = reader
         except PipelineError as error:
-            troubles[pipeline.dag_id] = str(error)
+            lake_errors[pipeline.dag_id] = str(error)
     runs = read_runs(session, since)
     views = []
     for pipeline in pipelines:
         found = runs.get(pipeline.dag_id, [])
-        trouble = troubles.get(pipeline.dag_id, "")
-        if not trouble:
+        lake_error = lake_errors.get(pipeline.dag_id, "")
+        if not lake_error:
             try:
                 views.append(_view(session, pipeline, readers[pipeline.dag_id], found, now))
                 continue
             except PipelineError as error:
-                trouble = str(error)
-        views.append(PipelineView(pipeline, now, trouble=trouble))
+                lake_error = str(error)
+        views.append(PipelineView(pipeline, now, lake_error=lake_error))
     return views
 
 
 def _view(
     session: Session, pipeline: Pipeline, reader: FactsReader, runs: Sequence[Run], now: datetime
 ) -> PipelineView:
-    """Return the view of one pipeline. ``runs``: its runs, oldest first.
+    """Return the view of one pipeline.
+
+    Args:
+        session: the session of Airflow's metadata database.
+        pipeline: the pipeline.
+        reader: reads the pipeline's facts from its lake.
+        runs: the pipeline's runs, oldest first.
+        now: the time of the request.
 
     Raises:
         PipelineError: the lake cannot be read.

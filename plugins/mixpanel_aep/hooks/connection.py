@@ -15,7 +15,7 @@ Settings = TypeVar("Settings", AepSettings, MixpanelSettings)
 
 
 class Mask(Protocol):
-    """The type of Airflow's function ``mask_secret``."""
+    """The type of Airflow's function ``mask_secret``, with which hooks keep secrets out of logs."""
 
     def __call__(self, secret: str) -> None:
         """Mask a secret in all later logs of this process."""

@@ -17,7 +17,10 @@ from mixpanel_aep.hooks.connection import failed_test_response, id_of_tested_con
 class MixpanelHook(BaseHook):
     """Creates a Mixpanel client for one project, from a connection of type *Mixpanel*.
 
-    ``lake``: the lake through which all tasks share the project's rate limit of exports; None: no shared limit.
+    Args:
+        mixpanel_conn_id: the id of the connection.
+        lake: the lake in which the project's exports are counted, so that all tasks together stay below Mixpanel's
+            limit; None: the client does not count its exports.
     """
 
     conn_name_attr = "mixpanel_conn_id"
@@ -39,7 +42,7 @@ class MixpanelHook(BaseHook):
         return read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret)
 
     def get_conn(self) -> MixpanelClient:
-        """Return a client for the connection. With a lake, all tasks share the limit of 60 exports per hour."""
+        """Return a client for the connection. With a lake, all tasks together make at most 60 exports per hour."""
         settings = self.settings()
         budget = ExportBudget(self.lake, settings.project_id) if self.lake else None
         return MixpanelClient(settings, budget=budget)
@@ -59,7 +62,12 @@ class MixpanelHook(BaseHook):
 
 
 def _test_account(client: MixpanelClient, name: str) -> tuple[bool, str]:
-    """Return whether the account can read the project, and a sentence about it. ``name``: that of the connection."""
+    """Return whether the account of a connection can read the project, and a sentence about it.
+
+    Args:
+        client: a client with the settings of the connection.
+        name: the id of the connection, for the sentence.
+    """
     me = client.me()
     if not me.project_visible:
         return (

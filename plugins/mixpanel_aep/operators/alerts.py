@@ -26,7 +26,7 @@ class AlertsOperator(PipelineOperator):
     """Sends the alerts that follow from the results of the run's other tasks. It succeeds even if sending fails."""
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Evaluate the rules for alerts, send the alerts, and return the number of sent messages as ``sent``."""
+        """Evaluate the alert rules, send the alerts that result, and return the number of messages sent."""
         lake = lake_or_none(self.pipeline)
         try:
             return {"sent": send(self.pipeline, lake, list(self._alerts(lake, context)), context)}
@@ -40,7 +40,7 @@ class AlertsOperator(PipelineOperator):
         now = SYSTEM_CLOCK.now()
         yield from credential_alerts(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
         yield from refresh_alerts(
-            self.pipeline, self._refreshed(context), self._late_events_beyond_window(context)
+            self.pipeline, self._refreshed_days(context), self._late_events_beyond_window(context)
         )
         if lake is None:
             return
@@ -52,7 +52,7 @@ class AlertsOperator(PipelineOperator):
         yield from missing_days_alerts(self.pipeline, index, now)
 
     @staticmethod
-    def _refreshed(context: Context) -> list[RefreshedDay]:
+    def _refreshed_days(context: Context) -> list[RefreshedDay]:
         """Return the result of each day that this run refreshed, from the XCom of the tasks ``refresh`` and ``day``."""
         days = context["ti"].xcom_pull(task_ids="refresh") or []
         found = []

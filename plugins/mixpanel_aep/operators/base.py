@@ -90,7 +90,7 @@ class PipelineOperator(TerminableOperator):
         raise NotImplementedError
 
     def defer_until(self, moment: datetime) -> NoReturn:
-        """Defer the task, so that it occupies no worker slot until ``moment``, but for at least six seconds."""
+        """Defer the task until ``moment``, and for at least six seconds. A deferred task occupies no worker slot."""
         # A task that is resumed within [workers] min_heartbeat_interval of its deferral can use up a retry.
         moment = max(moment, SYSTEM_CLOCK.now() + _MIN_DEFERRAL)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
@@ -106,7 +106,7 @@ def day_run(
     replace: bool = False,
     backfill: bool = False,
 ) -> DayRun:
-    """Return the runner of the steps of one partition, with clients that use the pipeline's connections.
+    """Return the object that runs the steps of one day (``DayRun``), with clients from the pipeline's connections.
 
     Args:
         pipeline: the pipeline.
@@ -176,7 +176,7 @@ class PartitionOperator(PipelineOperator):
         return workspace
 
     def steps(self, workspace: Workspace, context: Context) -> DayRun:
-        """Return the runner of the steps of the run's partition, with the options in the run's conf."""
+        """Return the object that runs the steps of the run's partition, with the settings of the run's conf."""
         return day_run(
             self.pipeline,
             workspace,

@@ -23,7 +23,7 @@ class CleanOperator(PipelineOperator):
     """
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Remove the files, and return the counts of removed objects, and of outputs that are removed later."""
+        """Remove the files, and return the counts of what was removed as the summary for XCom."""
         from include.steps.clean import clean
 
         validate_conf(context)

@@ -88,7 +88,7 @@ class AepIngestOperator(PartitionOperator):
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
 
     def look_again(self, context: Context, event: Mapping[str, object], deadline: float) -> Summary:
-        """Continue after the trigger has fired. Airflow calls this method.
+        """Continue the task after ``BatchTrigger`` has fired. Airflow calls this method.
 
         The batch's status is requested from AEP again, because the content of the event is not trusted.
 
@@ -103,7 +103,11 @@ class AepIngestOperator(PartitionOperator):
     def _advance(self, workspace: Workspace, context: Context, deadline: float, *, in_time: bool) -> Summary:
         """Do the next step of the load; return the summary if the load is finished, otherwise defer the task.
 
-        ``deadline``: when to give up, in seconds since the epoch; ``in_time``: False if an earlier deadline has passed.
+        Args:
+            workspace: the workspace of the partition.
+            context: the context of the task.
+            deadline: when the task fails if AEP has not finished the batch, in seconds since the epoch.
+            in_time: whether the deadline has not passed yet.
 
         Raises:
             BatchStuck: AEP has not finished the batch, and ``in_time`` is False.
@@ -175,9 +179,10 @@ class AepIngestOperator(PartitionOperator):
 
 
 def _poll_briefly(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
-    """Poll a batch for a few seconds after the request to complete it; return whether AEP has finished the batch.
+    """Poll a completed batch for a few seconds; return whether AEP has finished it in this time.
 
-    After a temporary error of AEP, return False: the trigger continues to poll, and the task does not use up a retry.
+    A temporary error of AEP ends the polling with False. The task is then deferred, so that ``BatchTrigger`` continues
+    to poll and the error does not use up a try of the task.
     """
     for seconds in _POLL_SECONDS:
         workspace.clock.sleep(seconds)

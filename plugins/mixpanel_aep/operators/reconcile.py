@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from include.steps.run_day import DayRun
 
 REFRESH_KEY = "refresh"
-"""The XCom key under which the task ``refresh`` stores the name of its refresh.
+"""The XCom key under which the task ``refresh`` stores the name of its refresh, the new export.
 
-The task ``day`` reads that refresh, also after it was cleared. Only clearing ``refresh`` exports from Mixpanel again.
+The task ``day`` uses the export with that name, also after ``day`` was cleared. To export from Mixpanel again, a user
+has to clear ``refresh``.
 """
 
 
@@ -49,13 +50,21 @@ class ReconcileRefreshOperator(PipelineOperator):
             for manifest in export_partitions(workspaces, hook.settings().source, hook.get_conn(), refresh):
                 self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         context["ti"].xcom_push(REFRESH_KEY, refresh)
-        late = self._missing_days(lake, hook.settings().source, days) if self.pipeline.catch_up_days else []
-        if late:
-            self.log.info("Missing days to load now: %s", ", ".join(map(str, late)))
-        return [str(day) for day in sorted({*days, *late})]
+        missing = (
+            self._missing_days(lake, hook.settings().source, days) if self.pipeline.catch_up_days else []
+        )
+        if missing:
+            self.log.info("Missing days to load now: %s", ", ".join(map(str, missing)))
+        return [str(day) for day in sorted({*days, *missing})]
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
-        """Return the missing days that this run loads, except ``window``; log those that need a correction first."""
+        """Return the missing days that this run also loads, and log those that a person has to correct first.
+
+        Args:
+            lake: the pipeline's lake.
+            source: the Mixpanel project.
+            window: the days that the run has refreshed; they are not part of the result.
+        """
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.audit import audit_days
 
@@ -87,7 +96,7 @@ class ReconcileDayOperator(AepIngestOperator):
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
     def steps(self, workspace: Workspace, context: Context) -> DayRun:
-        """Return the runner of the steps of the refreshed day, which uses the run's refresh."""
+        """Return the object that runs the steps of the refreshed day, with the export of the task ``refresh``."""
         return day_run(self.pipeline, workspace, run_name(context), refresh=self._refresh(context))
 
     def staged(self, workspace: Workspace, context: Context, steps: DayRun) -> Manifest:  # noqa: ARG002
@@ -96,7 +105,10 @@ class ReconcileDayOperator(AepIngestOperator):
 
     @staticmethod
     def _refresh(context: Context) -> str:
-        """Return the name of the run's refresh from XCom, or the name of the run if XCom has no refresh of this run."""
+        """Return the name of the refresh that the task ``refresh`` stored in XCom.
+
+        If XCom contains no name that this run wrote, return the name of the run.
+        """
         name, run = context["ti"].xcom_pull(task_ids="refresh", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
 

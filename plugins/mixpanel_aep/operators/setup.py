@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from include.aep.setup.plan import Plan
 
 _PLANS = 4
-"""How often the setup is planned: again if another setup has created the same object concurrently."""
+"""The maximum number of plans in one setup.
+
+The task plans again if another setup has created the same object in AEP at the same time.
+"""
 
 
 class AepSetupOperator(TerminableOperator):

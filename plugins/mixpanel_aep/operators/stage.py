@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class AepStageOperator(PartitionOperator):
-    """Stores the valid rows that are not active in AEP yet, in files that AEP accepts and whose names are digests."""
+    """Writes the valid rows that are not active in AEP yet to files in a format that AEP accepts.
+
+    A file's name is the digest of its content, so that sending it a second time changes nothing.
+    """
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
         """Stage the rows of the validated day, and return the summary."""

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class VerifyOperator(PipelineOperator):
-    """Compares days in AEP's data lake with the ledgers: first changed days, then those with the oldest verification.
+    """Compares days in AEP's data lake with the ledgers, by the ``_id``s of their rows.
 
-    The task succeeds if the days are equal. It fails if rows are lost, duplicate or unknown to the ledger. It is
-    skipped if AEP's data lake could not be read, or Query Service was busy until the last try.
+    Days that changed since their last verification are compared first, then those whose verification is the oldest. The
+    task succeeds if the days are equal. It fails if rows are lost, duplicate or unknown to the ledger. It is skipped if
+    AEP's data lake could not be read, or Query Service was busy until the last try.
     """
 
     def run_pipeline(self, context: Context) -> Summary:

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 _ENDS = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 _OPEN_SECONDS = 60.0
-"""If a batch is still open so long after the request to complete it, the request failed: the operator must act."""
+"""How long the trigger polls a batch that is still open.
+
+A batch that is open for longer has not received the request to complete it, which the operator then sends again.
+"""
 
 
 class BatchTrigger(BaseTrigger):
-    """Polls the status of an AEP batch, and fires when the task has something to do.
+    """Polls the status of an AEP batch, and fires when the task ``ingest`` has to continue.
 
     Its event contains the batch's last status. The operator does not trust it, and requests the status from AEP again.
 

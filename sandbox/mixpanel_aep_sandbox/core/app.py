@@ -32,8 +32,12 @@ from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> ASGIApp:
     """Build the ASGI application of all services and of the control plane; its data is stored in ``state.store``.
 
-    ``host_names``: host names under which clients may call the control plane, in addition to the loopback names. Web
-    pages that were loaded under these names may change data. The application is also stored as ``state.app``.
+    The application is also stored as ``state.app``.
+
+    Args:
+        state: the store, the clock and the settings of the sandbox.
+        host_names: host names under which clients may call the control plane, in addition to the loopback names. Web
+            pages that were loaded under these names may change data.
     """
     register_key_converter()
     transcript = Transcript(state.store.folder)
@@ -58,7 +62,10 @@ def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> ASGIApp:
 
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
-    """Return 422 for an invalid request: one sentence for the control plane, FastAPI's own details otherwise."""
+    """Return 422 for an invalid request.
+
+    The body is one sentence if the request is to the control plane, and contains FastAPI's own details otherwise.
+    """
     if not isinstance(error, RequestValidationError):
         raise error
     if not request.url.path.startswith("/_sandbox"):
@@ -78,7 +85,10 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _handle_exception(_request: Request, error: Exception) -> Response:
-    """Return 500 with the file and line of the sandbox's bug, without a stack trace and without data of the request."""
+    """Return 500 for an exception that no route handles, which is a bug of the sandbox.
+
+    The response names the file and the line. It contains no stack trace and no data of the request.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "mixpanel_aep_sandbox" in Path(frame.filename).parts]
     at = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "a library"

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 ABOVE_BYTES = 1400
-"""A response of at most this size is not compressed."""
+"""A response is compressed only if its body has more bytes than this."""
 _WEIGHT_ZERO = re.compile(r"q\s*=\s*0(\.0*)?")
 
 

@@ -32,7 +32,7 @@ class CrossOriginGuard:
         self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reject a write request that a web page may have sent with 403; pass all other requests to the application."""
+        """Respond with 403 to a write request that a web page may have sent; pass all others to the application."""
         if (
             scope["type"] == "http"
             and scope["method"] not in _READ_METHODS
@@ -43,7 +43,7 @@ class CrossOriginGuard:
         await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
-        """Return a sentence that explains why the write request is rejected, or None if it is accepted."""
+        """Return the sentence for the 403 response to a write request, or None if the request is accepted."""
         origins, relations = header_values(scope, b"origin"), header_values(scope, b"sec-fetch-site")
         if origins and not self._is_own(origins, scope):
             return "The sandbox accepts no changes from a web page of another origin."
@@ -60,7 +60,15 @@ class CrossOriginGuard:
         return None
 
     def _is_own(self, origins: list[str], scope: Scope) -> bool:
-        """Return whether the request's only ``Origin`` equals its ``Host``, and this host is the sandbox's own."""
+        """Return whether a request comes from a web page of the sandbox itself.
+
+        Its only ``Origin`` header must equal its only ``Host`` header, and this host must be one of the sandbox's host
+        names.
+
+        Args:
+            origins: the values of the request's ``Origin`` headers.
+            scope: the ASGI scope of the request.
+        """
         hosts = header_values(scope, b"host")
         return (
             len(origins) == len(hosts) == 1

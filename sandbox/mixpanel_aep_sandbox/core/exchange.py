@@ -32,7 +32,11 @@ def service_of(path: str) -> str:
 
 @dataclass
 class Exchange:
-    """One HTTP request, and the part of its response that was sent so far."""
+    """One HTTP request, and what was sent of its response so far.
+
+    ``TranscriptMiddleware`` creates it. The services and the planned faults add to it what the transcript must show,
+    and the functions to call when the request has ended.
+    """
 
     method: str
     path: str
@@ -56,10 +60,12 @@ class Exchange:
     ended: bool = False
 
     def end(self, complete: bool, *, hangs: bool = False) -> None:
-        """Call the ``on_end`` functions, unless they were called before, and the ``on_slot_free`` functions.
+        """Call the ``on_end`` functions, unless they were called before, and then the ``on_slot_free`` functions.
 
-        ``complete``: the complete response was sent. ``hangs``: the connection stays open and the client still waits,
-        so the request still counts as concurrent and the ``on_slot_free`` functions are not called yet.
+        Args:
+            complete: whether the client was sent the complete response.
+            hangs: whether the connection stays open and the client still waits. Such a request still counts as
+                concurrent, so the ``on_slot_free`` functions are not called yet.
         """
         if not self.ended:
             self.ended = True

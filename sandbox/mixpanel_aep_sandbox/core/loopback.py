@@ -26,7 +26,7 @@ class LoopbackGuard:
         self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reject a control request that is not from this computer, or for a foreign host; pass all others on."""
+        """Reject a control request from another computer or for a foreign host; pass all other requests on."""
         if scope["type"] == "http" and scope["path"].startswith(CONTROL_PLANE):
             if not is_loopback(scope.get("client")):
                 refusal = _refusal(403, "The control plane answers only requests from this computer.")

@@ -9,7 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RequestTargetGuard:
-    """Middleware that converts absolute-form targets to origin form (RFC 9112, 3.2), and returns 400 for a bad host."""
+    """Middleware that gives every request a path as its target, and returns 400 for an invalid host.
+
+    A client that uses the sandbox as a proxy sends a complete URL in the request line (the absolute form of RFC 9112,
+    3.2). It is replaced by the path of the URL, which is the origin form.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -27,7 +31,11 @@ class RequestTargetGuard:
 
 
 def _in_origin_form(scope: Scope) -> Scope:
-    """Return the ASGI scope with a path instead of a full URL. Raises ValueError for an invalid host or port."""
+    """Return the ASGI scope of a request with a path as its target, in place of a complete URL.
+
+    Raises:
+        ValueError: the host or the port of the request is invalid.
+    """
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     urlsplit(f"http://{host}/").port  # noqa: B018 - raises ValueError
     raw = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]

@@ -154,8 +154,15 @@ def make_server(
 class SandboxServer:
     """The sandbox in a thread, on a free port of 127.0.0.1, for the duration of a ``with`` block.
 
-    ``folder`` is the folder for all stored data; without ``folder`` and ``state``, a temporary folder is used and
-    deleted at the end of the block. Inside the block, ``url`` is the server's URL and ``state`` its state.
+    Args:
+        folder: the folder for all stored data; without ``folder`` and ``state``, a temporary folder is used and deleted
+            at the end of the block.
+        state: the state of the sandbox, with its store; None creates one in ``folder``.
+        host_names: host names under which clients may call the control plane, in addition to the loopback names.
+
+    Attributes:
+        url: inside the block, the URL of the server.
+        state: the state of the sandbox.
     """
 
     def __init__(

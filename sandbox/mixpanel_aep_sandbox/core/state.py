@@ -63,7 +63,11 @@ class SandboxClock:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of behaviour that the documentation does not describe, or describes in contradictory ways."""
+    """The settings that all services of the sandbox share.
+
+    Most of them select one of the behaviours that Adobe's documentation does not describe, or describes in
+    contradictory ways.
+    """
 
     batch_seconds: float = 1.0
     """Seconds of the sandbox's clock until a completed batch changes from ``loaded`` to ``active``."""
@@ -79,7 +83,11 @@ class Settings:
 
 @dataclass
 class SandboxState:
-    """The store, the clock, the settings, and the functions by which one service calls another."""
+    """What all services of one sandbox share: its data, its time, its settings, and functions that services call.
+
+    Every route gets this object. A service adds functions to ``on_reset`` and ``before_read``, so that other services
+    can call them without importing it.
+    """
 
     store: Store
     settings: Settings = field(default_factory=Settings)

@@ -79,7 +79,7 @@ class Store:
         return [(key, json.loads(body)) for key, body in rows]
 
     def clear(self) -> None:
-        """Delete all documents and files."""
+        """Delete all documents of all kinds, and all files."""
         with self._lock:
             self._db.execute("DELETE FROM documents")
             shutil.rmtree(self.folder / "files", ignore_errors=True)

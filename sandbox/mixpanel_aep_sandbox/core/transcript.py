@@ -32,7 +32,10 @@ def _is_masked(name: str) -> bool:
 
 
 class Transcript:
-    """The log file of requests: one line of JSON each, in the order in which responses ended. It survives restarts."""
+    """The log file of all requests: one line of JSON for each, in the order in which their responses ended.
+
+    The file survives restarts of the sandbox.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "transcript.jsonl"
@@ -41,7 +44,12 @@ class Transcript:
         """Byte offset of each entry in the file, so that ``entries`` can skip earlier ones."""
 
     def append(self, exchange: Exchange, *, complete: bool) -> None:
-        """Append an entry for the exchange. ``complete``: the client got the complete response."""
+        """Append an entry for a request to the file.
+
+        Args:
+            exchange: the request and what was sent of its response.
+            complete: whether the client got the complete response.
+        """
         moment = datetime.fromtimestamp(exchange.at_ms / 1000, UTC)
         with self._lock:
             entry = {
@@ -65,7 +73,10 @@ class Transcript:
     def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[JsonObject]:
         """Yield the entries whose number ``n`` is above ``since``, oldest first, as parsed JSON.
 
-        ``service``: name of the service. ``path``: a glob, or a substring of the path. Empty texts match every entry.
+        Args:
+            service: the name of the service; empty: any.
+            path: a glob for the path, or a part of the path; empty: any.
+            since: the number of an entry; entries are numbered from 1.
         """
         with self._lock:
             lines = self._lines_after(since)
@@ -78,13 +89,13 @@ class Transcript:
             yield entry
 
     def clear(self) -> None:
-        """Delete all entries."""
+        """Delete all entries and the file."""
         with self._lock:
             self._path.unlink(missing_ok=True)
             self._starts.clear()
 
     def _lines_after(self, since: int) -> list[bytes]:
-        """Return the lines of the entries whose number is above ``since``; the caller holds the lock."""
+        """Return the lines of the entries whose number is above ``since``. The caller must have acquired the lock."""
         if since >= len(self._starts):
             return []
         with self._path.open("rb") as file:

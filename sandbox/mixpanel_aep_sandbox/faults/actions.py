@@ -23,7 +23,7 @@ from mixpanel_aep_sandbox.faults.body_filters import (
 )
 
 Framing = Literal["chunked", "content-length", "close"]
-"""How the client recognizes the end of the body: last chunk, Content-Length, or closing of the connection."""
+"""By what the client recognizes the end of a body: the last chunk, the Content-Length, or the end of the connection."""
 Encoding = Literal["as-asked", "gzip", "identity"]
 """Content encoding of the body; ``as-asked`` is the encoding in which the service would have sent the body."""
 
@@ -77,9 +77,12 @@ class Answer(_Action):
     """Let the service process the request first, so that the request takes effect; discard the service's response."""
 
     def parts(self, authorization: str) -> tuple[list[tuple[str, str]], bytes]:
-        """Return the headers, with names in lower case and without Content-Length, and the body.
+        """Return the headers and the body of the response.
 
-        ``authorization`` is the value of the request's Authorization header.
+        The names of the headers are in lower case. Content-Length is not among them.
+
+        Args:
+            authorization: the value of the request's Authorization header, for ``echo_authorization``.
         """
         if self.status in (204, 304):
             return [(name.lower(), value) for name, value in self.headers.items()], b""
@@ -104,7 +107,7 @@ class Redirect(_Action):
 
 
 class Drop(_Action):
-    """Close the connection without a response."""
+    """Close the connection without a response, as if the service or the network had failed."""
 
     do: Literal["drop"] = "drop"
     end: Literal["reset", "close"] = "reset"
@@ -233,7 +236,7 @@ Action = Annotated[
 
 
 def _retry_after(value: int | str) -> str:
-    """Return the Retry-After header's value; ``date+<n>`` becomes the HTTP date in n seconds of real time."""
+    """Return the text of a Retry-After header; ``date+<n>`` is converted to the HTTP date in n seconds of real time."""
     text = str(value)
     if re.fullmatch(r"date\+[0-9]{1,9}", text):
         return formatdate(time.time() + int(text.removeprefix("date+")), usegmt=True)

@@ -24,7 +24,7 @@ class Filter:
 
 
 class FirstBytes(Filter):
-    """Filter that passes only the first ``count`` bytes."""
+    """Filter that passes only the first ``count`` bytes of the body."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -39,7 +39,7 @@ class FirstBytes(Filter):
 
 
 class FirstLines(Filter):
-    """Filter that passes only the first ``count`` lines."""
+    """Filter that passes only the first ``count`` lines of the body."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -59,13 +59,13 @@ class AllButLastBytes(Filter):
     """Filter that passes everything except the last ``count`` bytes."""
 
     def __init__(self, count: int) -> None:
-        self._count, self._held = count, b""
+        self._count, self._buffered = count, b""
 
     def feed(self, data: bytes) -> bytes:
         """Return the buffered bytes that cannot be among the last ``count`` bytes, and buffer the others."""
-        held = self._held + data
+        held = self._buffered + data
         out = held[: max(0, len(held) - self._count)]
-        self._held = held[len(out) :]
+        self._buffered = held[len(out) :]
         return out
 
 
@@ -73,19 +73,19 @@ class FirstHalf(Filter):
     """Filter that passes the first half of the body, but at most ``most`` bytes, so that its buffer stays small."""
 
     def __init__(self, most: int = _HALF_MAX_BYTES) -> None:
-        self._most, self._held = most, bytearray()
+        self._most, self._buffered = most, bytearray()
 
     def feed(self, data: bytes) -> bytes:
         """Buffer the piece; once the body is longer than ``2 * most`` bytes, return the first ``most`` bytes."""
         if self.done:
             return b""
-        self._held += data
-        self.done = len(self._held) > 2 * self._most
-        return bytes(self._held[: self._most]) if self.done else b""
+        self._buffered += data
+        self.done = len(self._buffered) > 2 * self._most
+        return bytes(self._buffered[: self._most]) if self.done else b""
 
     def end(self) -> bytes:
         """Return the first half of a body of at most ``2 * most`` bytes."""
-        return b"" if self.done else bytes(self._held[: len(self._held) // 2])
+        return b"" if self.done else bytes(self._buffered[: len(self._buffered) // 2])
 
 
 class SentinelLine(Filter):
@@ -98,7 +98,7 @@ class SentinelLine(Filter):
         self._text, self._left = text, after_lines
         self._mid_line, self._rest = mid_line, rest
         self._sent = self._open = False
-        self._held = b""
+        self._buffered = b""
         """The last line so far, which may be incomplete; used only with ``mid_line``."""
 
     def feed(self, data: bytes) -> bytes:
@@ -125,16 +125,20 @@ class SentinelLine(Filter):
         self._open = not data.endswith(b"\n")
         if not self._mid_line:
             return data
-        held = self._held + data
+        held = self._buffered + data
         start = held.rfind(b"\n", 0, len(held) - 1) + 1
-        self._held = held[start:]
+        self._buffered = held[start:]
         return held[:start]
 
     def _sentinel(self) -> bytes:
-        """Return the text, after the first half of the buffered line or a missing line feed, and mark it as sent."""
+        """Return the bytes to send for the text, and mark it as sent.
+
+        With ``mid_line``, the first half of the buffered line precedes the text. Otherwise a line feed does, if the
+        last line has none.
+        """
         self._sent, self.done = True, not self._rest
-        if self._mid_line and self._held:
-            line = self._held.removesuffix(b"\n")
+        if self._mid_line and self._buffered:
+            line = self._buffered.removesuffix(b"\n")
             return line[: len(line) // 2] + b"\n" + self._text
         return (b"\n" if self._open else b"") + self._text
 
@@ -173,18 +177,18 @@ class WithoutFinalNewline(Filter):
     """Filter that removes the line feed at the end of the body."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self._buffered = b""
 
     def feed(self, data: bytes) -> bytes:
         """Buffer the last byte of the piece; return the byte that was buffered before and the rest of the piece."""
         if not data:
             return b""
-        out, self._held = self._held + data[:-1], data[-1:]
+        out, self._buffered = self._buffered + data[:-1], data[-1:]
         return out
 
     def end(self) -> bytes:
         """Return the last byte of the body, unless it is a line feed."""
-        return self._held.replace(b"\n", b"")
+        return self._buffered.replace(b"\n", b"")
 
 
 class Gzip(Filter):

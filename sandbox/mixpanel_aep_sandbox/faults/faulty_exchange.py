@@ -33,9 +33,13 @@ _IN_MEMORY_BYTES = 1024 * 1024
 
 @dataclass
 class FaultyExchange:
-    """A request to which a fault applies, with one method for each kind of action.
+    """Executes the action of a planned fault for one request, with one method for each kind of action.
 
-    ``app`` is the application that processes the request; the other fields are the arguments of an ASGI call.
+    Attributes:
+        app: the application that processes the request.
+        scope: the ASGI scope of the request.
+        receive: the ASGI function that returns the request's messages.
+        send: the ASGI function that sends the response's messages.
     """
 
     app: ASGIApp
@@ -55,7 +59,10 @@ class FaultyExchange:
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def drop(self, action: Drop) -> None:
-        """Close or reset the connection without a response; if ``action.after``, after the service's processing."""
+        """Close or reset the connection without a response.
+
+        If ``action.after``, let the service process the request first.
+        """
         exchange = exchange_of(self.scope)
         exchange.complete = False
         if action.after:
@@ -150,9 +157,9 @@ class FaultyExchange:
             elif how == "content_length":
                 with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
                     length = ("content-length", str(await _write_to_file(sent, file)))
-                    await self._pass_on(upstream_response, _read(file), [length], gzip=gzip)
+                    await self._send_response(upstream_response, _read(file), [length], gzip=gzip)
             else:
-                await self._pass_on(upstream_response, sent, [], gzip=gzip)
+                await self._send_response(upstream_response, sent, [], gzip=gzip)
 
     def _upstream_response(self) -> UpstreamResponse:
         return UpstreamResponse(self.app, self.scope, self.receive)
@@ -163,7 +170,7 @@ class FaultyExchange:
             async for _ in upstream_response.pieces():
                 pass
 
-    async def _pass_on(
+    async def _send_response(
         self,
         upstream_response: UpstreamResponse,
         sent: AsyncIterator[bytes],
@@ -171,7 +178,14 @@ class FaultyExchange:
         *,
         gzip: bool,
     ) -> None:
-        """Send the service's status and headers, the headers ``more``, and the body ``sent``."""
+        """Send the service's status and headers, then other headers, then a body.
+
+        Args:
+            upstream_response: the service's response.
+            sent: the pieces of the body to send.
+            more: headers to send in addition to the service's own.
+            gzip: whether the body is compressed, which adds a Content-Encoding header.
+        """
         await self.send(_start(upstream_response.status, [*upstream_response.headers, *more], gzip=gzip))
         async for piece in sent:
             await self._send(piece)
@@ -187,7 +201,14 @@ class FaultyExchange:
         sent: AsyncIterator[bytes],
         action: Cut | Hang | None = None,
     ) -> None:
-        """Write the body directly to the connection, because the server would complete the framing of the response."""
+        """Write the body directly to the connection, because the server would complete the framing of the response.
+
+        Args:
+            connection: the connection, to which the head of the response was written.
+            upstream_response: the service's response.
+            sent: the pieces of the body to write.
+            action: the action; with ``inside_chunk``, the last piece is written as an incomplete chunk.
+        """
         exchange = exchange_of(self.scope)
         exchange.status = upstream_response.status
         last = b""
@@ -211,9 +232,16 @@ _END = {"close": RawConnection.close, "reset": RawConnection.reset, "half-close"
 async def _encode_body(
     upstream_response: UpstreamResponse, encoding: Encoding, change: Filter | None = None, *, members: int = 1
 ) -> tuple[bool, AsyncIterator[bytes]]:
-    """Apply the filter ``change`` and the encoding to the service's body.
+    """Apply a filter and a content encoding to the body of the service's response.
 
-    Return whether the body is compressed with gzip, and an iterator over the bytes to send.
+    Args:
+        upstream_response: the service's response.
+        encoding: the content encoding; ``as-asked`` compresses bodies above 1400 bytes if the client accepts gzip.
+        change: the filter of the uncompressed body; None changes nothing.
+        members: the number of gzip members for each piece, as in ``Gzip``.
+
+    Returns:
+        Whether the body is compressed with gzip, and an iterator over the bytes to send.
     """
     pieces = apply_filter(upstream_response.pieces(), change or Filter())
     gzip = encoding == "gzip"
@@ -237,7 +265,13 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -> Message:
-    """Return the ASGI message that starts a response."""
+    """Return the ASGI message with the status and the headers of a response.
+
+    Args:
+        status: the HTTP status.
+        headers: the headers.
+        gzip: whether to add the header ``Content-Encoding: gzip``.
+    """
     pairs = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
     if gzip:
         pairs.append((b"content-encoding", b"gzip"))

@@ -33,7 +33,10 @@ def _require_regex(text: str) -> str:
 
 
 class Match(BaseModel):
-    """Filter of requests: all given fields must match. An empty filter matches all requests except control requests."""
+    """The requests to which a fault applies: those that match all given fields.
+
+    A match without fields applies to all requests except those to the control plane.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,7 +66,7 @@ class Match(BaseModel):
 
 
 class Fault(BaseModel):
-    """A planned fault, with the counts of requests that it matched and affected."""
+    """A planned fault: which requests it affects, what happens to them, and how many it has affected so far."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,12 +91,12 @@ class Fault(BaseModel):
         return given
 
     def is_due(self) -> bool:
-        """Return whether the action applies to the matching request that was counted last."""
+        """Return whether the action applies to the request that was counted last in ``met``."""
         return self.met > self.skip and (self.times is None or self.happened < self.times)
 
 
 class FaultPlan:
-    """All planned faults, oldest first, with their counts. The plan survives restarts of the sandbox."""
+    """All planned faults of the sandbox, oldest first. They and their counts survive restarts of the sandbox."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -106,9 +109,9 @@ class FaultPlan:
             self._faults = {key: Fault.model_validate(body) for key, body in self._store.items(_KIND)}
 
     def add(self, fault: Fault) -> Fault:
-        """Add a fault with counts of 0, and return it; a fault without an id gets the next free id, ``f1``, ``f2`` etc.
+        """Add a fault with counts of 0, and return it; it replaces a planned fault with the same id.
 
-        A planned fault with the same id is replaced.
+        A fault without an id gets the next free id: ``f1``, ``f2`` and so on.
         """
         with self._lock:
             if not fault.id:
@@ -133,7 +136,7 @@ class FaultPlan:
             return [fault.model_dump(mode="json", exclude_none=True) for fault in self._faults.values()]
 
     def count_request(self, exchange: Exchange) -> Fault | None:
-        """Count the request for each fault that matches it; return the fault to apply to the request, or None."""
+        """Count a request for each fault that matches it; return the fault to apply to the request, or None."""
         with self._lock:
             due = None
             for fault in self._faults.values():

@@ -20,10 +20,10 @@ Headers = Iterable[tuple[str, str]]
 
 
 class RawConnection:
-    """The TCP connection of a request, to which the bytes of one response are written without the HTTP server.
+    """The TCP connection of a request, to which one response is written without the checks of the HTTP server.
 
-    The connection must be closed after the response. Writes wait until the client has read earlier bytes, to limit the
-    use of memory.
+    So the response can be invalid HTTP. The connection must be closed after it. Writes wait until the client has read
+    earlier bytes, to limit the use of memory.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -43,8 +43,13 @@ class RawConnection:
     ) -> None:
         """Write the status line and the headers, and set the framing of the body.
 
-        ``length`` is the value of the Content-Length header for the framing ``content-length``. ``gzip`` adds a
-        Content-Encoding header, and ``announce`` the header ``Connection: close``.
+        Args:
+            status: the HTTP status.
+            headers: the headers; those about framing and content encoding are left out.
+            framing: how the client recognizes the end of the body.
+            length: the value of the Content-Length header, for the framing ``content-length``.
+            gzip: whether to add the header ``Content-Encoding: gzip``.
+            announce: whether to add the header ``Connection: close``.
         """
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", f"date: {formatdate(usegmt=True)}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _FRAMING_HEADERS]

@@ -15,10 +15,14 @@ _PIECES_AHEAD = 2
 
 
 class UpstreamResponse:
-    """Context manager that calls the service and provides its uncompressed response.
+    """Context manager that lets the service process a request, and gives access to the service's uncompressed response.
 
-    The service produces at most a few pieces of the body before the caller reads them. Inside the ``async with`` block,
-    ``status`` and ``headers`` are those of the service's response, without Content-Length and Content-Encoding.
+    The service runs at most a few pieces of the body ahead of the caller.
+
+    Attributes:
+        status: inside the ``async with`` block, the HTTP status of the response.
+        headers: the headers of the response, without Content-Length and Content-Encoding.
+        accepts_gzip: whether the client accepts a response that is compressed with gzip.
     """
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
@@ -89,7 +93,8 @@ async def apply_filter(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIte
 async def peek(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
     """Read pieces until their total size is above ``size`` bytes or no pieces are left.
 
-    Return the bytes that were read, and an iterator over all pieces, including those.
+    Returns:
+        The bytes that were read, and an iterator over all pieces from the first one on, including those that were read.
     """
     head: list[bytes] = []
     async for piece in pieces:

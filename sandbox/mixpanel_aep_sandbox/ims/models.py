@@ -24,7 +24,7 @@ MOST_SECRETS = 2
 
 
 def seed(state: SandboxState) -> None:
-    """Store the demo credential if it does not exist yet."""
+    """Store the sandbox's demo credential, which exists from the start, if it is not stored yet."""
     if state.store.get(CREDENTIALS, DEMO_CLIENT_ID) is None:
         body = {
             "org": DEMO_ORG,

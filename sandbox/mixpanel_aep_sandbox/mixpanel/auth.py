@@ -87,7 +87,7 @@ def _find_caller(authorization: str, registry: ProjectRegistry, now: datetime) -
     if scheme.lower() == "bearer":
         holders = (a for a in registry.accounts() if a.bearer and _are_equal(a.bearer, rest))
         return next((Caller(account, None) for account in holders), None)
-    for user, secret in credential_spellings(rest) if scheme.lower() == "basic" else ():
+    for user, secret in possible_credentials(rest) if scheme.lower() == "basic" else ():
         account = registry.account(user)
         if account and _are_equal(account.secret, secret):
             return Caller(account, None)
@@ -157,11 +157,11 @@ def check_export_right(caller: Caller, project: Project) -> None:
 
 
 def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
-    """Return the names of the classified properties that exports to this caller omit."""
+    """Return the names of the classified properties that are left out of exports for this caller."""
     return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
 
 
-def credential_spellings(given: str) -> list[tuple[str, str]]:
+def possible_credentials(given: str) -> list[tuple[str, str]]:
     """Return the possible (user, secret) pairs of a Basic authorization value, which may be base64 or plain text.
 
     Mixpanel accepts both, with or without a colon before an empty secret. Base64 may use the URL-safe alphabet.

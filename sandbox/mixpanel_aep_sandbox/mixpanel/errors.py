@@ -19,7 +19,11 @@ an object with ``error`` and ``status``, as ``/api/app`` sends it.
 class MixpanelError(Exception):
     """A request that Mixpanel rejects, with the HTTP status and the error text of the response.
 
-    ``echo``: include the request's path and query in the body, as some of Mixpanel's errors do.
+    Args:
+        status: the HTTP status.
+        error: the error text.
+        echo: whether the body also contains the request's path and query, as with some of Mixpanel's errors.
+        headers: headers of the response, such as Retry-After.
     """
 
     def __init__(

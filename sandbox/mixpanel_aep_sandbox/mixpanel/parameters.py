@@ -26,7 +26,10 @@ def merged_parameters(query: Mapping[str, str], body: bytes = b"") -> Params:
 
 
 class Params:
-    """The parameters of a request, with a method for each type; all raise MixpanelError (400) for an invalid value."""
+    """The parameters of a request, with a method for each type of value.
+
+    Every method raises MixpanelError (400) if the value is invalid.
+    """
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values

@@ -16,11 +16,16 @@ from mixpanel_aep_sandbox.mixpanel.settings import Limits
 _HOUR_SECONDS = 3600
 _BUSY_SECONDS = 10
 Pool = Literal["export", "query", "lexicon"]
-"""The API whose requests are counted together."""
+"""The APIs with rate limits. Requests to one of them do not count against the limits of the others."""
 
 
 class _Start(NamedTuple):
-    """The start of a request: in epoch seconds of the sandbox's clock, and in seconds of the monotonic clock."""
+    """When a request started.
+
+    Attributes:
+        at: in epoch seconds of the sandbox's clock.
+        real: in seconds of the monotonic clock, which cannot be frozen.
+    """
 
     at: float
     real: float
@@ -47,10 +52,10 @@ class _ExceededLimit:
 
 
 class Limiter:
-    """Counts requests in memory, by the sandbox's clock, and rejects those above a limit. Rejected ones do not count.
+    """Counts the requests to each API, and rejects those above a limit. Rejected requests do not count.
 
-    While the sandbox's clock is frozen, the limit per second uses real seconds; otherwise a client that waits as
-    requested would always be rejected.
+    The counts are in memory, and windows of time are those of the sandbox's clock. While that clock is frozen, the
+    limit per second uses real seconds; otherwise a client that waits as requested would always be rejected.
     """
 
     def __init__(self, state: SandboxState) -> None:
@@ -61,8 +66,14 @@ class Limiter:
     def enter(self, pool: Pool, key: int, limits: Limits, *, counts: bool = True) -> Callable[[], None]:
         """Count the start of a request, and return a function that the caller must call at the end of the request.
 
-        ``key``: id of the project, or of the organisation for ``lexicon``. ``counts``: False for requests to which only
-        the limit of concurrent requests applies. Raises MixpanelError (429) if a limit is exceeded.
+        Args:
+            pool: the API.
+            key: the id of the project, or of the organisation for ``lexicon``.
+            limits: the limits of the project for this API.
+            counts: False for requests to which only the limit of concurrent requests applies.
+
+        Raises:
+            MixpanelError: 429 if a limit is exceeded.
         """
         with self._lock:
             now, real = self._clock.seconds(), time.monotonic()
@@ -85,7 +96,7 @@ class Limiter:
             self._usages.pop(("query", project_id), None)
 
     def clear(self) -> None:
-        """Delete all counts."""
+        """Delete the counts of all projects and organisations."""
         with self._lock:
             self._usages.clear()
 
@@ -111,7 +122,10 @@ def _find_exceeded_limit(
 
 
 def _is_current(start: _Start, now: float, real: float) -> bool:
-    """Return whether a start counts for the limit per second; with a frozen clock, real time decides."""
+    """Return whether a request that started in the last second of the sandbox's clock counts for the limit per second.
+
+    If the clock has not moved since then because it is frozen, the real time since the start decides.
+    """
     return real - start.real < 1 or now != start.at
 
 

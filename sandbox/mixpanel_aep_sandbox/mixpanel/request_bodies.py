@@ -31,9 +31,14 @@ def read_object(body: bytes) -> JsonObject:
 
 
 def read_model(body: bytes | JsonObject, model: type[Model]) -> Model:
-    """Parse a body, or take a parsed JSON object, and validate it as the pydantic model ``model``.
+    """Validate a body as a pydantic model.
 
-    Raises MixpanelError (400), with the name of the first invalid field, if the body is invalid.
+    Args:
+        body: the body of a request, or a JSON object that was parsed before.
+        model: the class of the model.
+
+    Raises:
+        MixpanelError: 400 with the name of the first invalid field.
     """
     given = read_object(body) if isinstance(body, bytes) else body
     try:

@@ -43,7 +43,7 @@ class Mixpanel:
         self.lexicon = Lexicon(self.documents, self.limiter)
 
     def router(self) -> APIRouter:
-        """Return a router with all routes."""
+        """Return a router with the routes of all Mixpanel APIs and of the control plane for Mixpanel."""
         routes = APIRouter()
         export = Export(
             self.state, self.registry, self.event_store, self.profiles, self.limiter, self.export_log
@@ -66,7 +66,7 @@ class Mixpanel:
         return routes
 
     def reset(self) -> None:
-        """Delete all events, counts and sessions in memory, and store the demo projects again."""
+        """Delete all events, counts and query sessions, and store the demo projects and their documents again."""
         self.event_store.clear()
         self.limiter.clear()
         self.engage.clear()
@@ -83,7 +83,7 @@ class Mixpanel:
         self.limiter.delete_project(project_id)
 
     def _query_handlers(self) -> dict[str, Handler]:
-        """Return the handlers of the Query API by path."""
+        """Return the handlers of the Query API, by path below ``/api/query``."""
         breakdown, saved = EventBreakdown(self.event_store), SavedReports(self.documents, self.profiles)
         funnels = Funnels(self.documents, self.event_store)
         return {
@@ -99,7 +99,10 @@ class Mixpanel:
         }
 
     def _app_routes(self) -> Routes:
-        """Return the routes of the application API: method, path, handler, and optionally the status of a success."""
+        """Return the routes of the application API.
+
+        Each has the method, the path, the handler, and optionally the HTTP status of a successful response.
+        """
         notes, accounts, lexicon = Annotations(self.documents), ServiceAccounts(), self.lexicon
         project, organization = "/projects/{project_id}", "/organizations/{organization_id}/service-accounts"
         note, schema = project + "/annotations/{annotation_id}", project + "/schemas/{entity_type}"

@@ -25,7 +25,7 @@ class _Settings(BaseModel):
 
 
 class Limits(_Settings):
-    """Rate limits of one API of a project; null means no limit. ``enabled`` switches all of these limits on or off."""
+    """The rate limits of one API of a project; None means no limit. ``enabled`` switches all of them on or off."""
 
     enabled: bool = True
     per_hour: int | None = Field(default=None, ge=0)

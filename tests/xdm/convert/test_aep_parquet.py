@@ -69,5 +69,7 @@ def test_an_open_file_keeps_no_column_that_was_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"_id": values}), tmp_path / "ids.parquet")
     with parquet_reader(tmp_path / "ids.parquet") as source:
         before = pa.total_allocated_bytes()
-        source.read_row_group(0, use_threads=False)  # Arrow's threads release their buffers a moment after the result
+        source.read_row_group(
+            0, use_threads=False
+        )  # Arrow's threads release their buffers a moment after the result
         assert pa.total_allocated_bytes() - before < values.nbytes / 10

@@ -61,7 +61,7 @@ def of_the_sandbox() -> dict[str, tuple[str, str]]:
     named = {
         name: way
         for name, function in {**registry.FUNCTIONS, **registry.METHODS}.items()
-        if (way := function.does or function.form)
+        if (way := function.does or function.lazy)
     }
     signs = {SIGNS_OF_ONE_OPERAND.get(sign, sign): way for sign, way in UNARY.items()}
     return {name: place(way) for name, way in {**named, **signs, **BINARY, **SHORT_CIRCUIT}.items()} | {

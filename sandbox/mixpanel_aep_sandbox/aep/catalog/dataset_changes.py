@@ -69,7 +69,10 @@ def merge_fields(before: JsonObject, given: JsonObject) -> JsonObject:
 
 
 def validate_only(call: Call) -> bool:
-    """Return whether ``Pragma: validate-only`` forbids to store the request (EP:catalog/api/appendix.md)."""
+    """Return whether the request must only be validated and not stored.
+
+    Such a request has the header ``Pragma: validate-only`` (EP:catalog/api/appendix.md).
+    """
     return call.request.headers.get("pragma", "").strip().lower() == "validate-only"
 
 

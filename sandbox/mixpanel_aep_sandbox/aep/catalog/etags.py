@@ -10,15 +10,16 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def single_object_response(call: Call, key: str, body: JsonObject, shown: JsonObject) -> Response:
-    """Return the response to a lookup of one object; an empty response with status 304 if the client has its version.
+    """Return the response to a lookup of one object, with its version in the header ETag.
+
+    If the client already has this version, the response is empty, with status 304. The guide writes ``E-Tag``, which is
+    not an HTTP header; the response has both ``E-Tag`` and ``ETag``.
 
     Args:
         call: The request.
         key: The id of the object.
         body: The stored object, with its version.
         shown: The representation to return, as ``{key: shown}``.
-
-    The guide writes ``E-Tag``, which is not an HTTP header; the response has both ``E-Tag`` and ``ETag``.
     """
     tag = f'"{version_of(body)}"'
     headers = {"ETag": tag, "E-Tag": tag}
@@ -30,7 +31,11 @@ def single_object_response(call: Call, key: str, body: JsonObject, shown: JsonOb
 
 
 def check_match(call: Call, body: JsonObject) -> None:
-    """Raise Problem 412 if ``If-Match`` or ``If-None-Match`` forbids to change an object in its current version."""
+    """Check that the headers ``If-Match`` and ``If-None-Match`` allow to change an object in its current version.
+
+    Raises:
+        Problem: 412 if they do not.
+    """
     expected = call.request.headers.get("if-match")
     if (expected is not None and not _names_version(call, "if-match", body)) or _names_version(
         call, "if-none-match", body

@@ -41,7 +41,15 @@ _TTL = re.compile(r"P(?=\d)(\d{1,4}Y)?(\d{1,4}M)?(\d{1,4}W)?(\d{1,5}D)?")
 
 
 def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
-    """Raise Problem 400 unless ``body``, with the changes of the request, is a valid dataset."""
+    """Check that a dataset is valid after the changes of a request.
+
+    Args:
+        scope: The AEP sandbox.
+        body: The dataset with the changes.
+
+    Raises:
+        Problem: 400 if it is invalid.
+    """
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
         raise problem(400, "A dataset requires a name.")
@@ -58,9 +66,9 @@ def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
 
 
 def schema_ref(given: JsonObject) -> object:
-    """Return the ``schemaRef`` of a request body, unvalidated; None if the body has no schema.
+    """Return the ``schemaRef`` of a request body, or one derived from its ``schema``; None if the body has neither.
 
-    Adobe: it "will be derived from schema field, if it is not present" (OAS:catalog.yaml).
+    The result is not validated. Adobe: it "will be derived from schema field, if it is not present" (OAS:catalog.yaml).
     """
     if "schemaRef" not in given and isinstance(given.get("schema"), str):
         return {"id": given["schema"], "contentType": _CONTENT_TYPE_OF_SCHEMA}
@@ -83,7 +91,10 @@ def check_tags(tags: object) -> None:
 
 
 def without_computed(given: JsonObject) -> JsonObject:
-    """Return a request body without the values that Catalog computes, so that clients can send back what they read."""
+    """Return a request body without the values that Catalog computes.
+
+    So a client can send back what it has read.
+    """
     kept = {name: value for name, value in given.items() if name not in _COMPUTED}
     if isinstance(kept.get("tags"), dict):
         kept["tags"] = {name: values for name, values in kept["tags"].items() if name != TAG}
@@ -91,9 +102,9 @@ def without_computed(given: JsonObject) -> JsonObject:
 
 
 def profile_enabled(body: JsonObject) -> bool:
-    """Return whether a dataset is enabled for Profile by its tag ``unifiedProfile``.
+    """Return whether a dataset is enabled for Profile: its tag ``unifiedProfile`` has the value ``enabled:true``.
 
-    The value is ``enabled:true``; Adobe's specification has a sample with a space after the colon.
+    Adobe's specification has a sample with a space after the colon, so spaces are ignored.
     """
     values = body.get("tags", {}).get("unifiedProfile", [])
     return "enabled:true" in [value.replace(" ", "") for value in values]

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 from starlette.responses import HTMLResponse
 
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view, visible
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view, visible_batches
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -42,7 +42,11 @@ def batch_page(scope: AepSandboxScope, batch: JsonObject) -> HTMLResponse:
 
 
 def missing_page(key: str) -> HTMLResponse:
-    """Return the HTTP response, with status 404, for the id ``key`` that no batch has."""
+    """Return the HTTP response (404) for an id that no batch has.
+
+    Args:
+        key: The id.
+    """
     return HTMLResponse(_template().render(batch=None, key=key), status_code=404, headers=_HEADERS)
 
 
@@ -55,7 +59,7 @@ def render(scope: AepSandboxScope, batch: JsonObject) -> str:
         key=batch["id"],
         aep_sandbox=scope.name,
         meaning=_MEANINGS.get(batch["state"], _AT_WORK),
-        is_hidden=all(each["id"] != batch["id"] for each in visible(scope)),
+        is_hidden=all(each["id"] != batch["id"] for each in visible_batches(scope)),
         dataset_id=batch["dataset"],
         dataset=dataset["name"] if dataset else "",
         files=_files(scope, batch),
@@ -75,7 +79,10 @@ def _files(scope: AepSandboxScope, batch: JsonObject) -> list[JsonObject]:
 
 
 def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[JsonObject]]]:
-    """Yield the id and the errors of rejected rows, but no other values; nothing if diagnostics were not requested."""
+    """Yield the ``_id`` and the errors of rejected rows, without other values.
+
+    Nothing is yielded if the batch was created without error diagnostics.
+    """
     path = result_path(scope, batch_id, "meta", "row_error_samples.json")
     if not path.exists():
         return

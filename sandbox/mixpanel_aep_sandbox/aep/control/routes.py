@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import id_lines, row_lines
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save_changed, settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, deactivate, save_changed
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import (
     drop_planned_outcomes,
     plan_outcome,
@@ -41,7 +41,7 @@ _PATIENCE_SECONDS = 10
 
 @dataclass(frozen=True)
 class ControlCall:
-    """A request to the control API."""
+    """A request to the control API, with the AEP sandbox and the dataset that its query names."""
 
     state: SandboxState
     request: Request
@@ -49,9 +49,12 @@ class ControlCall:
 
     @property
     def scope(self) -> AepSandboxScope:
-        """Return the AEP sandbox that ``org`` and ``sandbox`` in the query name, by default ``prod`` of the demo org.
+        """Return the AEP sandbox that the query parameters ``org`` and ``sandbox`` name.
 
-        Raises ValueError for an unknown AEP sandbox.
+        The defaults are the demo organization and ``prod``.
+
+        Raises:
+            ValueError: the AEP sandbox is unknown.
         """
         params = self.request.query_params
         name = params.get("sandbox", "prod")
@@ -111,7 +114,7 @@ def _rows(call: ControlCall) -> Response:
 
 
 def _batches(call: ControlCall) -> Response:
-    settle(call.scope)
+    apply_due_changes(call.scope)
     return JSONResponse(
         {"batches": [batch_view(call.scope, batch) for _, batch in call.scope.items(BATCHES)]}
     )
@@ -125,20 +128,20 @@ def _batch_page(call: ControlCall) -> Response:
     key, given = call.request.path_params["id"], call.scope
     names = [given.name, *(name for name in AEP_SANDBOXES if name != given.name)]
     for scope in (AepSandboxScope(call.state, given.org, name) for name in names):
-        settle(scope)
+        apply_due_changes(scope)
         if (batch := scope.get(BATCHES, key)) is not None:
             return batch_page(scope, batch)
     return missing_page(key)
 
 
 def _change_batch(call: ControlCall) -> Response:
-    """Change a batch as another client could, or as AEP could.
+    """Change a batch in the way in which another client or AEP could have changed it.
 
-    ``{"status": "aborted"}``, or any other status, ends the batch; ``{"status": "success"}`` processes it at once, even
-    if it has a planned status such as stalled; ``{"vanished": true}`` hides it from Catalog.
+    ``{"status": "aborted"}``, or any other status, ends the batch. ``{"status": "success"}`` processes it at once, even
+    if it has a planned status such as stalled. ``{"vanished": true}`` hides it from Catalog.
     """
     scope, key, body = call.scope, call.request.path_params["id"], call.body
-    settle(scope)
+    apply_due_changes(scope)
     with scope.state.store.transaction():
         batch = scope.get(BATCHES, key)
         if batch is None:
@@ -148,12 +151,16 @@ def _change_batch(call: ControlCall) -> Response:
         if "status" in body:
             batch = _set_status(scope, batch, body["status"], body.get("errors", []))
     if batch["state"] == "promoting" and start(scope, key).wait(_PATIENCE_SECONDS):
-        settle(scope)
+        apply_due_changes(scope)
     return JSONResponse(batch_view(scope, scope.get(BATCHES, key) or batch))
 
 
 def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, errors: object) -> JsonObject:
-    """End a batch with a status and errors, and return it. Raises ValueError."""
+    """End a batch with a status and errors, and return the changed batch.
+
+    Raises:
+        ValueError: the status or the errors are invalid, or the batch can no longer become active.
+    """
     if type(status) is not str or type(errors) is not list:
         raise ValueError("status must be a string, and errors must be a list.")
     if status in ("success", "active"):
@@ -186,7 +193,10 @@ def _settings(call: ControlCall) -> Response:
 
 
 def _change_settings(call: ControlCall) -> Response:
-    """Change settings by name; ``next_batches`` replaces all planned outcomes, ``secrets`` the demo client secrets."""
+    """Change settings by name.
+
+    ``next_batches`` replaces all planned outcomes, and ``secrets`` the client secrets of the demo credential.
+    """
     store = call.state.store
     plain = {name: value for name, value in call.body.items() if name not in ("next_batches", "secrets")}
     with store.transaction():

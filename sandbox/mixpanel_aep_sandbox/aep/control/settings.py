@@ -30,7 +30,7 @@ _KEYS = {field.name: key for key, holder in _CLASSES.items() for field in fields
 
 
 def load_overrides(state: SandboxState) -> None:
-    """Apply the stored changes of shared settings to ``state.settings``, after a restart of the sandbox."""
+    """Apply the changes of shared settings that the store has to ``state.settings``, after a restart of the sandbox."""
     saved = state.store.get(KIND, _SHARED_KEY) or {}
     known = {field.name for field in fields(Settings)}
     state.settings = replace(state.settings, **{name: saved[name] for name in saved if name in known})

@@ -6,7 +6,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class Problem(Exception):
-    """An exception that a handler raises to send an error response: HTTP status, JSON body and headers."""
+    """An error response: its HTTP status, JSON body and headers. A handler raises it as an exception."""
 
     def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -33,7 +33,7 @@ _TITLES = {
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Problem:
-    """Build an error response in the Schema Registry's form (EP:xdm/troubleshooting-guide.md), for all services [I].
+    """Return an error response in the Schema Registry's form (EP:xdm/troubleshooting-guide.md), for all services [I].
 
     Args:
         status: The HTTP status.
@@ -41,7 +41,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
         headers: Additional response headers.
 
     Returns:
-        The exception to raise.
+        The exception, which the caller must raise.
     """
     return Problem(
         status,
@@ -55,9 +55,14 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     )
 
 
-def gateway(code: str, message: str) -> Problem:
-    """Build an error response in the form of Adobe's gateway (EP:landing/troubleshooting.md), to be raised.
+def gateway_problem(code: str, message: str) -> Problem:
+    """Return an error response in the form of Adobe's gateway (EP:landing/troubleshooting.md).
 
-    The first three digits of ``code``, such as "403010", are the HTTP status [I].
+    Args:
+        code: Adobe's code of the error, such as "403010"; its first three digits are the HTTP status [I].
+        message: What is wrong.
+
+    Returns:
+        The exception, which the caller must raise.
     """
     return Problem(int(code[:3]), {"error_code": code, "message": message})

@@ -28,7 +28,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass
 class Call:
-    """A request that the gateway has accepted."""
+    """A request that has passed the checks of the gateway, as the handlers of all AEP services get it."""
 
     request: Request
     scope: AepSandboxScope
@@ -62,21 +62,29 @@ class Call:
 
 Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
-Shape = Callable[[Problem], Problem]
+ProblemConverter = Callable[[Problem], Problem]
 """A function that converts an error response to the form of one service."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Routes:
-    """Adds the routes of a service below a base path, each with and without a slash at the end.
+    """Adds the routes of one service to a router, each with and without a slash at the end of its path.
 
-    ``shape`` converts error responses to the form of the service.
+    Args:
+        state: The store, the clock and the settings of the sandbox.
+        router: The router to which the routes are added.
+        base: The base path of all routes.
+        convert_problem: Converts an error response to the form of the service.
     """
 
     def __init__(
-        self, state: SandboxState, router: APIRouter, base: str, shape: Shape = lambda refusal: refusal
+        self,
+        state: SandboxState,
+        router: APIRouter,
+        base: str,
+        convert_problem: ProblemConverter = lambda refusal: refusal,
     ) -> None:
-        self.state, self.router, self.base, self.shape = state, router, base, shape
+        self.state, self.router, self.base, self.convert_problem = state, router, base, convert_problem
 
     def add(
         self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
@@ -86,13 +94,15 @@ class Routes:
         Args:
             method: The HTTP method.
             path: The path below the base path, with parameters in braces.
-            handler: A function runs in a thread. A coroutine function reads the request's body itself.
-            atomic: Whether a function runs in a transaction of the store, except for GET and HEAD.
-            json: Whether the body must be JSON, which is then parsed; a text means regardless of the Content-Type.
+            handler: A function, which is called in a thread, or a coroutine function, which reads the request's body
+                itself.
+            atomic: Whether a function runs in a transaction of the store; for GET and HEAD it never does.
+            json: Whether the body must be JSON, which is then parsed. A text means that the Content-Type is not
+                checked.
         """
         json = method not in ("GET", "HEAD", "DELETE") and json
         atomic = atomic and method not in ("GET", "HEAD")
-        endpoint = _endpoint(self.state, handler, self.shape, atomic=atomic, has_json=json)
+        endpoint = _endpoint(self.state, handler, self.convert_problem, atomic=atomic, has_json=json)
         self._serve([method], path, endpoint, described=True)
 
     def refuse(self, path: str, allowed: str) -> None:
@@ -103,20 +113,27 @@ class Routes:
             del call
             raise problem(405, f"Only {allowed} is allowed here.", {"Allow": allowed})
 
-        endpoint = _endpoint(self.state, handler, self.shape, atomic=False, has_json=False)
+        endpoint = _endpoint(self.state, handler, self.convert_problem, atomic=False, has_json=False)
         self._serve(others, path, endpoint, described=False)
 
     def _serve(self, methods: list[str], path: str, endpoint: Endpoint, *, described: bool) -> None:
-        """Add an endpoint to the router; if ``described``, the sandbox's OpenAPI document includes the route."""
+        """Add an endpoint to the router for each method.
+
+        Args:
+            methods: The HTTP methods.
+            path: The path below the base path.
+            endpoint: The function that responds to requests.
+            described: Whether the sandbox's OpenAPI document contains the route.
+        """
         whole = self.base + path
         for each in (whole,) if path.endswith((":path}", ":key}")) else (whole, whole + "/"):
             self.router.add_route(each, endpoint, methods=methods, include_in_schema=described)
 
 
 def _endpoint(
-    state: SandboxState, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json
+    state: SandboxState, handler: Handler, convert_problem: ProblemConverter, *, atomic: bool, has_json: Json
 ) -> Endpoint:
-    """Return the endpoint of a route, which calls ``_answer`` and converts errors to responses."""
+    """Return the ASGI endpoint of a route, which calls the handler and converts its errors to responses."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -126,7 +143,7 @@ def _endpoint(
         except (Problem, RecursionError) as error:
             await _drain(request)
             refusal = error if isinstance(error, Problem) else problem(400, "The body is nested too deeply.")
-            refusal = shape(refusal)
+            refusal = convert_problem(refusal)
             response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
@@ -139,7 +156,11 @@ def _endpoint(
 async def _answer(
     state: SandboxState, request: Request, handler: Handler, *, atomic: bool, has_json: Json
 ) -> Response:
-    """Check a request by the gateway, parse its body, and call the handler. Raises Problem."""
+    """Check a request by the gateway, parse its body, and return the handler's response.
+
+    Raises:
+        Problem: the gateway or the handler rejects the request, or its URL or body is invalid.
+    """
     if len(request.url.path) + len(request.url.query) > _LONGEST_URL:
         raise problem(414, "The URL length exceeds the allowed 2000 characters.")
     scope, client = await run_in_threadpool(authorize, state, request)
@@ -160,9 +181,14 @@ async def _answer(
 
 
 async def _json(call: Call, *, any_type: bool) -> object:
-    """Parse the request body as JSON; ``any_type`` accepts every Content-Type.
+    """Parse the body of a request as JSON.
 
-    Raises Problem 400 unless the body is JSON that can be stored and sent: finite numbers, no lone surrogates.
+    Args:
+        call: The request.
+        any_type: Whether every Content-Type is accepted.
+
+    Raises:
+        Problem: 400 unless the body is JSON that can be stored and sent, with finite numbers and no lone surrogates.
     """
     if call.content_type not in _JSON_TYPES and not any_type:
         raise problem(400, "A valid content-type must be specified")

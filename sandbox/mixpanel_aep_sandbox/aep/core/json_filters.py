@@ -76,7 +76,10 @@ def matches_glob(pattern: str, text: str) -> bool:
 
 
 def sort_key(value: object) -> SortKey:
-    """Return a sort key: missing values first, then numbers and versions such as 1.0.10 by value, then texts."""
+    """Return the key by which lists are sorted by a value.
+
+    Missing values are first, then numbers and versions such as 1.0.10 by their value, then texts.
+    """
     if value is None:
         return (0, (), "")
     numbers = _numbers(value)
@@ -105,7 +108,10 @@ def _make_test(text: str, wild: Collection[str]) -> Callable[[JsonObject], bool]
 
 
 def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
-    """Return a filter by a regular expression; Arrow matches it in linear time, Python could need exponential time."""
+    """Return the test of a filter by a regular expression (``name~pattern``).
+
+    The expression is matched by Arrow, in linear time. Python could need exponential time.
+    """
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.compute as pc
 
@@ -120,7 +126,10 @@ def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
 
 
 def _compare(value: object, operator: str, operand: str) -> bool:
-    """Compare a value with the operand of a filter: as numbers or versions if both are, otherwise as texts."""
+    """Return whether a value is less or greater than the operand of a filter, as the operator requires.
+
+    If both are numbers or versions, their values are compared, otherwise their texts.
+    """
     left, right = sort_key(value), sort_key(operand)
     if left[0] != right[0]:
         left, right = (2, (), str(value)), (2, (), operand)

@@ -13,8 +13,11 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-class _Misfit(Exception):
-    """A JSON Patch operation is invalid, or its path does not exist in the document."""
+class _PatchError(Exception):
+    """A JSON Patch operation is invalid, or its path does not exist in the document.
+
+    The message is a clause for the end of the error's sentence.
+    """
 
 
 def json_patch(document: JsonObject, operations: object) -> JsonObject:
@@ -30,16 +33,21 @@ def json_patch(document: JsonObject, operations: object) -> JsonObject:
             raise problem(400, "A JSON Patch operation requires op and path.")
         try:
             patched = _apply(patched, operation)
-        except _Misfit as misfit:
+        except _PatchError as error:
             op, path = operation.get("op"), operation["path"]
-            raise problem(400, f"Cannot apply JSON Patch operation '{op}' at '{path}': {misfit}.") from misfit
+            raise problem(400, f"Cannot apply JSON Patch operation '{op}' at '{path}': {error}.") from error
     if not isinstance(patched, dict):
         raise problem(400, "A patch cannot replace the whole object by another kind of value.")
     return patched
 
 
 def deep_merge(base: object, change: object) -> Any:
-    """Apply a JSON Merge Patch (RFC 7396) to ``base``, and return the result: null removes a key, objects merge."""
+    """Return the result of a JSON Merge Patch (RFC 7396): null removes a key, and objects are merged recursively.
+
+    Args:
+        base: The value to change; it is not modified.
+        change: The patch.
+    """
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
     merged = dict(base)
@@ -52,15 +60,15 @@ def deep_merge(base: object, change: object) -> Any:
 
 
 def _apply(document: object, operation: JsonObject) -> object:
-    """Apply one operation, and return the changed document. Raises _Misfit."""
+    """Apply one operation, and return the changed document. Raises _PatchError."""
     op, tokens = operation.get("op"), _tokens(operation["path"])
     if op in ("add", "replace", "test"):
         if "value" not in operation:
-            raise _Misfit("it has no value")
+            raise _PatchError("it has no value")
         value = copy.deepcopy(operation["value"])
         if op == "test":
             if not _equal(_value_at(document, tokens), value):
-                raise _Misfit("the test failed")
+                raise _PatchError("the test failed")
             return document
         if op == "replace" and tokens:
             document, _ = _remove_value(document, tokens)
@@ -68,43 +76,52 @@ def _apply(document: object, operation: JsonObject) -> object:
     if op == "remove":
         return _remove_value(document, tokens)[0]
     if op not in ("move", "copy"):
-        raise _Misfit("the operation is not defined by RFC 6902")
+        raise _PatchError("the operation is not defined by RFC 6902")
     source = _tokens(operation.get("from"))
     if op == "copy":
         return _add_value(document, tokens, copy.deepcopy(_value_at(document, source)))
     if source == tokens[: len(source)] and source != tokens:
-        raise _Misfit("a value cannot be moved into itself")
+        raise _PatchError("a value cannot be moved into itself")
     document, value = _remove_value(document, source)
     return _add_value(document, tokens, value)
 
 
 def _tokens(path: object) -> list[str]:
-    """Split a JSON Pointer into its decoded parts. Raises _Misfit if it is invalid."""
+    """Split a JSON Pointer into its decoded parts. Raises _PatchError if it is invalid."""
     if path == "":
         return []
     if not isinstance(path, str) or not path.startswith("/") or re.search(r"~(?![01])", path):
-        raise _Misfit("the path is not a JSON Pointer")
+        raise _PatchError("the path is not a JSON Pointer")
     return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
 
 
 def _value_at(document: object, tokens: list[str]) -> object:
-    """Return the value at a JSON Pointer, given as its decoded parts. Raises _Misfit if it does not exist."""
+    """Return the value at a JSON Pointer, given as its decoded parts. Raises _PatchError if it does not exist."""
     for token in tokens:
         if isinstance(document, list):
             document = document[_index(document, token)]
         elif isinstance(document, dict) and token in document:
             document = document[token]
         else:
-            raise _Misfit(f"'{token}' does not exist")
+            raise _PatchError(f"'{token}' does not exist")
     return document
 
 
 def _index(array: Sequence[object], part: str, *, grows: bool = False) -> int:
-    """Parse a part of a pointer as an array index; ``grows`` allows the index after the last item. Raises _Misfit."""
+    """Return the array index that a part of a pointer means.
+
+    Args:
+        array: The array.
+        part: The part of the pointer.
+        grows: Whether the index after the last item is allowed.
+
+    Raises:
+        _PatchError: the array has no such element.
+    """
     if grows and part == "-":
         return len(array)
     if _INDEX.fullmatch(part) is None or int(part) >= len(array) + grows:
-        raise _Misfit(f"element '{part}' does not exist")
+        raise _PatchError(f"element '{part}' does not exist")
     return int(part)
 
 
@@ -117,7 +134,7 @@ def _add_value(document: object, tokens: list[str], value: object) -> object:
     elif isinstance(parent, dict):
         parent[tokens[-1]] = value
     else:
-        raise _Misfit("nothing can be added to a plain value")
+        raise _PatchError("nothing can be added to a plain value")
     return document
 
 
@@ -125,7 +142,7 @@ def _remove_value(document: object, tokens: list[str]) -> tuple[object, object]:
     """Remove the value at a path; return the document and the removed value."""
     value = _value_at(document, tokens)
     if not tokens:
-        raise _Misfit("the whole document cannot be removed")
+        raise _PatchError("the whole document cannot be removed")
     parent = _value_at(document, tokens[:-1])
     if isinstance(parent, list):
         del parent[_index(parent, tokens[-1])]

@@ -34,7 +34,15 @@ def whole_number(call: Call, name: str) -> int | None:
 
 
 def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
-    """Return ``start`` (by default 0) and ``limit`` of a query. Raises Problem 400 for a value out of range."""
+    """Return the parameters ``start`` (default 0) and ``limit`` of a list.
+
+    Args:
+        call: The request.
+        default: The default of ``limit``.
+
+    Raises:
+        Problem: 400 for a value out of range.
+    """
     limit, start = whole_number(call, "limit"), whole_number(call, "start")
     limit = default if limit is None else limit
     if not 1 <= limit <= _MOST:
@@ -43,14 +51,14 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
 
 
 def requested_page(
-    call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str] = frozenset()
+    call: Call, objects: list[tuple[str, JsonObject]], handled: frozenset[str] = frozenset()
 ) -> dict[str, JsonObject]:
     """Filter, sort and page objects by the query parameters of a Catalog list.
 
     Args:
         call: The request.
         objects: All objects, as (id, representation).
-        own: Names of query parameters that are not filters by property, because the caller handles them.
+        handled: Names of query parameters that are not filters by property, because the caller handles them.
 
     Returns:
         The requested page, keyed by id.
@@ -61,21 +69,24 @@ def requested_page(
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
         limit = min(limit, _DEFAULT_LIMIT)
-    bodies = filter_objects(call, objects, own)
+    bodies = filter_objects(call, objects, handled)
     return {body.pop("@key"): keep_requested_properties(call, body) for body in bodies[start : start + limit]}
 
 
 def filter_objects(
-    call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str]
+    call: Call, objects: list[tuple[str, JsonObject]], handled: frozenset[str]
 ) -> list[JsonObject]:
     """Return all objects that match the query's filters, sorted by its ``orderBy``, each with its id as ``@key``.
 
-    The parameters are as in ``requested_page``.
+    Args:
+        call: The request.
+        objects: All objects, as (id, representation).
+        handled: Names of query parameters that are not filters by property, because the caller handles them.
     """
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep_matching(bodies, call.request.query_params.getlist("property"), _WILD)
     for name, expected in call.request.query_params.multi_items():
-        if name not in _NO_FILTERS and name not in own:
+        if name not in _NO_FILTERS and name not in handled:
             bodies = [body for body in bodies if _matches(body, name, expected)]
     if tags := call.query("tags"):
         bodies = [body for body in bodies if _has_tags(body, tags)]
@@ -122,9 +133,9 @@ def _has_tags(body: JsonObject, expected: str) -> bool:
 
 
 def _tag_pairs(text: str) -> list[tuple[str, str]]:
-    """Return all splits of a text at a colon into name and pattern, because both may contain colons.
+    """Return all pairs of a name and a pattern into which a tag filter can be split at a colon.
 
-    An example is ``unifiedProfile:enabled:true``.
+    Both may contain colons, as in ``unifiedProfile:enabled:true``, so each split has to be tried.
     """
     parts = text.split(":")
     return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]

@@ -12,8 +12,12 @@ DESCRIPTORS = "descriptors"
 RESOURCES = "registry"
 USED_SCHEMAS = "used-schemas"
 BATCHES = "batches"
-OUTCOMES = "outcomes"
-"""Kinds of documents in the store of an AEP sandbox."""
+BATCH_RESULTS = "outcomes"
+"""Kinds of documents in the store of an AEP sandbox.
+
+``USED_SCHEMAS`` has the ids of the schemas with which a dataset was ever created. ``BATCH_RESULTS`` has the result of
+``process_batch`` for each batch whose rows have been processed.
+"""
 
 
 def files_kind(batch_id: str) -> str:
@@ -23,7 +27,10 @@ def files_kind(batch_id: str) -> str:
 
 @dataclass(frozen=True)
 class AepSandboxScope:
-    """One AEP sandbox of an organization, and its documents in the store."""
+    """One AEP sandbox of an organization, with access to its documents in the store.
+
+    Documents with the same kind and key in different AEP sandboxes are different documents.
+    """
 
     state: SandboxState
     org: str
@@ -31,7 +38,7 @@ class AepSandboxScope:
     """The AEP sandbox's name."""
 
     def kind(self, what: str) -> str:
-        """Return the store's name for a kind of documents of this AEP sandbox."""
+        """Return the store's name for one kind of documents of this AEP sandbox, such as ``aep/<org>/prod/batches``."""
         return f"aep/{self.org}/{self.name}/{what}"
 
     def get(self, what: str, key: str) -> Document | None:
@@ -39,11 +46,11 @@ class AepSandboxScope:
         return self.state.store.get(self.kind(what), key)
 
     def put(self, what: str, key: str, body: Document) -> None:
-        """Insert or replace a document."""
+        """Store a document of a kind under a key; a stored document with the same kind and key is replaced."""
         self.state.store.put(self.kind(what), key, body)
 
     def delete(self, what: str, key: str) -> None:
-        """Delete a document, if it exists."""
+        """Delete the document with this kind and key, if it exists."""
         self.state.store.delete(self.kind(what), key)
 
     def items(self, what: str) -> list[tuple[str, Document]]:

@@ -12,7 +12,10 @@ OWN_KEY = "own"
 
 @dataclass(frozen=True)
 class AepSettings:
-    """Settings of IMS, the Schema Registry, the Flow Service and Data Prep."""
+    """Settings of IMS, the Schema Registry, the Flow Service and Data Prep.
+
+    A test selects with them one of the behaviours that Adobe's documents leave open.
+    """
 
     throttle_tokens: int = field(default=0, metadata=COUNT)
     """Number of the next token requests to which IMS responds with 429."""

@@ -19,7 +19,7 @@ _MOST = 10**15
 
 
 def choice(*values: T) -> T:
-    """Return a dataclass field for a setting that accepts only these values; the first value is the default."""
+    """Return the dataclass field of a setting that accepts only these values; the first value is the default."""
     chosen: T = field(default=values[0], metadata={"choices": values})
     return chosen
 
@@ -30,7 +30,13 @@ def is_amount(value: float) -> bool:
 
 
 def fits(holder: type[Any], name: str, value: object) -> bool:
-    """Return whether the setting ``name`` of the settings class ``holder`` accepts a value."""
+    """Return whether a setting accepts a value.
+
+    Args:
+        holder: The dataclass of the settings.
+        name: The name of the setting.
+        value: The value.
+    """
     rules = holder.__dataclass_fields__[name].metadata
     if "choices" in rules:
         return any(value == each and type(value) is type(each) for each in rules["choices"])

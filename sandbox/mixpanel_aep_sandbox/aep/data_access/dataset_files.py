@@ -26,10 +26,15 @@ _WRITE_LOCK = threading.Lock()
 
 
 def dataset_file_path(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
-    """Return the path of the data file ``number`` (from 1) of an active batch.
+    """Return the path of a data file of an active batch.
 
     For JSON and Parquet batches, the first call writes a Parquet file with the stored rows. For CSV batches, the data
     file is the uploaded file.
+
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        number: The number of the data file, from 1.
     """
     if batch["inputFormat"]["format"] == "csv":
         body = batch_files(scope, batch["id"])[number - 1]
@@ -99,7 +104,7 @@ def _arrow_type(field: JsonObject) -> pa.DataType:
 
 
 def _to_arrow(value: Any, field: JsonObject) -> Any:
-    """Convert a value of a row to the form that Arrow requires for the XDM field, such as pairs for a map."""
+    """Convert a value of a row to a Python value that Arrow accepts for the field's type: pairs for a map."""
     kind = kind_of(field)
     if value is None:
         return None

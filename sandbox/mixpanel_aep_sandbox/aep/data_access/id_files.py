@@ -25,7 +25,7 @@ _WRITE_LOCK = threading.Lock()
 
 
 class _UnusualRow(Exception):
-    """A row whose id or time has an unexpected type, so that the file must be made from the complete data file."""
+    """A row's id or time has an unexpected type, so the ids and times must be read from the complete data file."""
 
 
 def id_file_schema() -> pa.Schema:
@@ -38,7 +38,12 @@ def id_file_schema() -> pa.Schema:
 def id_file_path(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
     """Return the path of a Parquet file with ``_id`` and ``timestamp`` of the rows in a batch's data file.
 
-    ``number`` is the number of the data file, from 1. The first call writes the file.
+    The first call writes the file.
+
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        number: The number of the data file, from 1.
     """
     path = result_path(scope, batch["id"], "narrow", f"{number}.parquet")
     with _WRITE_LOCK:  # two concurrent callers would write the same file
@@ -67,9 +72,14 @@ def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -
 
 
 def _read_parquet(source: Path, rejected: set[int]) -> pa.Table:
-    """Return the columns of an uploaded Parquet file without the rows at the ``rejected`` indexes (from 0).
+    """Return ``_id`` and ``timestamp`` of the accepted rows in an uploaded Parquet file.
 
-    Raises _UnusualRow if a column has another type or a null.
+    Args:
+        source: The file.
+        rejected: The indexes of the rejected rows, from 0.
+
+    Raises:
+        _UnusualRow: a column is missing, or has another type or a null.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -91,9 +101,15 @@ def _read_parquet(source: Path, rejected: set[int]) -> pa.Table:
 
 
 def _read_json(source: Path, form: JsonObject, rejected: set[int]) -> pa.Table:
-    """Return the columns of an uploaded JSON file without the rows at the ``rejected`` indexes (from 0).
+    """Return ``_id`` and ``timestamp`` of the accepted rows in an uploaded JSON file.
 
-    Raises _UnusualRow if an id or a time is missing or not a text.
+    Args:
+        source: The file.
+        form: The batch's ``inputFormat``.
+        rejected: The indexes of the rejected rows, from 0.
+
+    Raises:
+        _UnusualRow: an id or a time is missing or not a text.
     """
     import msgspec
     import pyarrow as pa

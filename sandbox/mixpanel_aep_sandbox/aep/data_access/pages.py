@@ -17,7 +17,12 @@ _PAGE_SIZE = 100
 def file_entry(call: Call, base: str, name: str, size: int, folder: str = "") -> JsonObject:
     """Return the list entry of a file: its name, its size in bytes, and the link to its content.
 
-    ``base`` is the URL path of the list. ``folder`` ends with a slash and is part of the linked path only.
+    Args:
+        call: The request.
+        base: The URL path of the list.
+        name: The name of the file.
+        size: The size of the file in bytes.
+        folder: The folder of the file, with a slash at its end, which is only part of the link; empty: none.
     """
     href = call.url(f"{base}?path={quote(folder + name, safe='')}")
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
@@ -28,7 +33,12 @@ def page_response(
 ) -> Response:
     """Return a response with the page of entries that the request's ``start`` and ``limit`` (at most 100) select.
 
-    ``render`` converts each entry of the page to JSON. If there are more entries, the response has links to pages.
+    If the page does not contain all entries, the response has links to pages.
+
+    Args:
+        call: The request.
+        entries: All entries of the list.
+        render: Converts an entry to JSON; it is called only for the entries of the page.
     """
     start, limit = page_of(call, _PAGE_SIZE)
     body: JsonObject = {

@@ -73,7 +73,10 @@ def _file_view(call: Call, batch: JsonObject, number: int) -> JsonObject:
 
 
 def _file(call: Call) -> Response:
-    """Return the content of the data file that the parameter ``path`` names, or a list of its one entry without it."""
+    """Return the content of the data file that the parameter ``path`` names.
+
+    Without this parameter, return a list that contains only this file.
+    """
     _require_not_retired(call)
     key = call.path("id")
     batch_id, _, number = key.rpartition("-")
@@ -156,9 +159,15 @@ def _input_files(call: Call, batch: JsonObject) -> str:
 
 
 def _file_response(files: list[Path], name: str, *, marker: bool = False) -> Response:
-    """Return the content of the file with this name. Raises Problem 404 if it is not in ``files``.
+    """Return the content of the file with a name.
 
-    ``marker``: the empty marker file ``_SUCCESS`` exists as well.
+    Args:
+        files: The files that can be read.
+        name: The name of the requested file.
+        marker: Whether the empty marker file ``_SUCCESS`` can be read as well.
+
+    Raises:
+        Problem: 404 if no file has the name.
     """
     if marker and name == "_SUCCESS":
         return Response(b"", media_type="application/octet-stream")

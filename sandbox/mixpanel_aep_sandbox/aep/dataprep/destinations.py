@@ -9,7 +9,15 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def destination_field(schema: JsonObject, path: Path) -> JsonObject:
-    """Return the JSON Schema of the field at a destination path. Raises SyntaxFault if the schema has no such field."""
+    """Return the JSON Schema of the field at a destination path.
+
+    Args:
+        schema: The resolved XDM schema.
+        path: The parsed path.
+
+    Raises:
+        SyntaxFault: the schema has no such field.
+    """
     field = schema
     for position, step in enumerate(path):
         kind, before = kind_of(field), show(path[:position]) or "The schema"
@@ -29,9 +37,14 @@ def destination_field(schema: JsonObject, path: Path) -> JsonObject:
 
 
 def missing_required(data: JsonObject, schema: JsonObject, at: str = "") -> list[str]:
-    """Return the paths of required fields that are null or missing in ``data``; ``at`` is the prefix of each path.
+    """Return the paths of required fields that are null or missing in a record.
 
     The required fields of an optional object count only if the object exists.
+
+    Args:
+        data: The record, or an object in it.
+        schema: The schema of the record or object.
+        at: The path of the object with a point at its end, which begins every returned path.
     """
     missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
     for name, field in schema.get("properties", {}).items():

@@ -22,7 +22,7 @@ def is_number(value: object) -> TypeGuard[Number]:
 
 
 def exact(number: Decimal) -> float | Decimal:
-    """Return the number as a float if no digit is lost by this, otherwise as the unchanged Decimal."""
+    """Convert a Decimal to a float if the float has the same value; otherwise return it unchanged."""
     double = float(number)
     return double if math.isfinite(double) and Decimal(repr(double)) == number else number
 
@@ -42,7 +42,7 @@ def number_of(text: str) -> Number | None:
 
 
 def whole(number: Number) -> int | None:
-    """Return a number as an int; None if it has a fraction, is infinite or NaN, or exceeds ``MOST_DIGITS``."""
+    """Convert a number to an int; return None if it has a fraction, is infinite or NaN, or exceeds ``MOST_DIGITS``."""
     if isinstance(number, int):
         return number
     if isinstance(number, float) and not math.isfinite(number):

@@ -21,7 +21,11 @@ _BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 
 
 def convert(value: Value, field: JsonObject) -> object:
-    """Convert a value that is not null to the type of its destination field, and return it as JSON data.
+    """Convert the result of a mapping, which is not null, to the type of its destination field, as JSON data.
+
+    Args:
+        value: The value.
+        field: The JSON Schema of the field.
 
     Raises:
         EvaluationError: The value cannot be converted.
@@ -69,7 +73,7 @@ def _composite(value: Value, field: JsonObject, kind: str) -> object:
 
 
 def _object(value: JsonObject, properties: JsonObject) -> JsonObject:
-    """Convert the attributes whose names the schema's object has too, and drop the others (Adobe: "object copy")."""
+    """Return an object with the attributes that the schema's object also has, converted (Adobe: "object copy")."""
     return {
         name: None if value[name] is None else convert(value[name], field)
         for name, field in properties.items()

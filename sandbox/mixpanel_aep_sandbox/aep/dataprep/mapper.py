@@ -39,7 +39,7 @@ REQUIRED_MISSING = "INGEST-1555-400"
 
 @dataclass(frozen=True)
 class MappingError:
-    """An error of one destination column of a row."""
+    """Why one destination column of a row has no value, or why the row is rejected."""
 
     code: str
     """``MAPPER-3700-400``: the column becomes null; ``INGEST-1555-400``: the row is rejected."""
@@ -59,7 +59,7 @@ class MappingError:
 
 @dataclass(frozen=True)
 class Mapped:
-    """The result of mapping one row."""
+    """The result of mapping one row: an XDM record, and the errors of its columns."""
 
     data: JsonObject
     """The XDM record as JSON data; for a rejected row, the incomplete record."""
@@ -74,7 +74,15 @@ class Mapped:
 
 @dataclass(frozen=True)
 class _Column:
-    """One mapping of the set with its parsed source and destination, and its destination field (None: any value)."""
+    """One mapping of a set in parsed form.
+
+    Attributes:
+        mapping: The mapping.
+        destination: The parsed destination path.
+        field: The JSON Schema of the destination field; None: any value is accepted.
+        source: The parsed source path, for an attribute.
+        expression: The parsed source, for an expression.
+    """
 
     mapping: Mapping
     destination: Path
@@ -96,7 +104,7 @@ class Mapper:
         options: How to evaluate expressions where Adobe's documents are silent or contradict each other.
 
     Raises:
-        FormFault: The body is not a valid mapping set. An invalid single mapping is an error of its column instead.
+        InvalidMappingSet: The body is not a valid mapping set. An invalid single mapping is an error of its column.
     """
 
     def __init__(
@@ -121,7 +129,7 @@ class Mapper:
         return [column.fault for column in self._in_order]
 
     def map(self, row: JsonObject) -> Mapped:
-        """Map one source row to an XDM record. Failed columns are reported in ``Mapped.errors``; nothing is raised."""
+        """Map one source row to an XDM record. Failed columns raise no error; ``Mapped.errors`` lists them."""
         data: JsonObject = {}
         errors: list[MappingError] = []
         inside = set(self._inside)
@@ -178,15 +186,15 @@ class Mapper:
 def _inside_others(destinations: list[Path]) -> set[Path]:
     """Return the destinations that are attributes of another mapping's destination.
 
-    The other mapping's copied value never fills such an attribute, even if the attribute's own mapping results in null:
-    after an error, or by ``nullify()``, which excludes fields from a copy (EP:data-prep/functions.md#objects).
+    The value that the other mapping copies never fills such an attribute, even if the attribute's own mapping results
+    in null: after an error, or by ``nullify()``, which excludes fields from a copy (EP:data-prep/functions.md#objects).
     """
     known = set(destinations)
     return {path for path in known if any(path[:length] in known for length in range(1, len(path)))}
 
 
 def _column(mapping: Mapping, schema: JsonObject, options: Options) -> _Column:
-    """Parse a mapping; an invalid mapping becomes a column with a ``fault``."""
+    """Parse a mapping of a set. The result for an invalid mapping has a ``fault``."""
     destination: Path = ()
     try:
         destination = parse_path(mapping.destination)

@@ -19,7 +19,7 @@ MOST_MAPPINGS = 10_000
 """Maximum number of mappings in a set [I]: an XDM record has at most as many fields (EP:ingestion/guardrails.md)."""
 
 
-class FormFault(Exception):
+class InvalidMappingSet(Exception):
     """A request body is not a valid mapping set; the message names the invalid member."""
 
 
@@ -39,7 +39,7 @@ class Mapping:
 
 @dataclass(frozen=True)
 class MappingSet:
-    """A parsed mapping set."""
+    """A mapping set in parsed form, whichever of the two JSON forms the client sent."""
 
     mappings: tuple[Mapping, ...]
     schema_id: str
@@ -53,19 +53,19 @@ class MappingSet:
 
 
 def read_mapping_set(body: object) -> MappingSet:
-    """Parse a request body as a mapping set. Raises FormFault if the body is invalid."""
+    """Parse a request body as a mapping set. Raises InvalidMappingSet if the body is invalid."""
     if not isinstance(body, dict):
-        raise FormFault("A mapping set must be a JSON object.")
+        raise InvalidMappingSet("A mapping set must be a JSON object.")
     for name, types in _OPTIONAL.items():
         if body.get(name) is not None and type(body[name]) not in types:
-            raise FormFault(f"{name} has the wrong type.")
+            raise InvalidMappingSet(f"{name} has the wrong type.")
     mappings = body.get("mappings", [])
     if not isinstance(mappings, list):
-        raise FormFault("mappings must be an array.")
+        raise InvalidMappingSet("mappings must be an array.")
     if len(mappings) > MOST_MAPPINGS:
-        raise FormFault(f"A mapping set may have at most {MOST_MAPPINGS} mappings.")
+        raise InvalidMappingSet(f"A mapping set may have at most {MOST_MAPPINGS} mappings.")
     if body.get("status") is not None and body["status"] not in STATUSES:
-        raise FormFault(f"status must be one of {', '.join(STATUSES)}.")
+        raise InvalidMappingSet(f"status must be one of {', '.join(STATUSES)}.")
     schema, content_type = _schema(body)
     read = tuple(_mapping(mapping, f"mappings[{number}]") for number, mapping in enumerate(mappings))
     return MappingSet(read, schema, content_type, bool(body.get("allowNullValues")), body)
@@ -102,30 +102,38 @@ def _schema(body: JsonObject) -> tuple[str, str]:
     """Return the output schema's id and content type, from ``outputSchema``, ``schemaRef`` or ``xdmSchema``."""
     reference = (body.get("outputSchema") or {}).get("schemaRef") or body.get("schemaRef") or {}
     if not isinstance(reference, dict):
-        raise FormFault("outputSchema.schemaRef must be an object.")
+        raise InvalidMappingSet("outputSchema.schemaRef must be an object.")
     schema = reference.get("id") or body.get("xdmSchema") or ""
     content_type = reference.get("contentType") or body.get("xdmVersion") or "1.0"
     if not isinstance(schema, str) or not isinstance(content_type, str):
-        raise FormFault("schemaRef.id and schemaRef.contentType must be strings.")
+        raise InvalidMappingSet("schemaRef.id and schemaRef.contentType must be strings.")
     return schema, content_type
 
 
 def _mapping(body: object, where: str) -> Mapping:
-    """Parse one mapping; ``where`` is its place in the body, for messages. Raises FormFault."""
+    """Parse one mapping.
+
+    Args:
+        body: The mapping as the client sent it.
+        where: Its place in the request body, for the error's text.
+
+    Raises:
+        InvalidMappingSet: it is invalid.
+    """
     if not isinstance(body, dict):
-        raise FormFault(f"{where} must be an object.")
+        raise InvalidMappingSet(f"{where} must be an object.")
     for name, types in _OF_MAPPING.items():
         if body.get(name) is not None and type(body[name]) not in types:
-            raise FormFault(f"{where}.{name} has the wrong type.")
+            raise InvalidMappingSet(f"{where}.{name} has the wrong type.")
     given = body.get("sourceType") or "ATTRIBUTE"  # the previous form has no sourceType
     source_type = SOURCE_TYPES.get(given.upper()) if isinstance(given, str) else None
     if source_type is None:
-        raise FormFault(f"{where}.sourceType must be ATTRIBUTE, EXPRESSION or STATIC.")
+        raise InvalidMappingSet(f"{where}.sourceType must be ATTRIBUTE, EXPRESSION or STATIC.")
     source = body["source"] if body.get("source") is not None else body.get("sourceAttribute")
     allowed = (str, int, float, bool) if source_type == "STATIC" else str
     if not isinstance(source, allowed) or source == "":
-        raise FormFault(f"{where}.source is required and must be a string.")
+        raise InvalidMappingSet(f"{where}.source is required and must be a string.")
     destination = body.get("destination") or body.get("destinationXdmPath")
     if not isinstance(destination, str):
-        raise FormFault(f"{where}.destination is required and must be a string.")
+        raise InvalidMappingSet(f"{where}.destination is required and must be a string.")
     return Mapping(source_type, source, destination, body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource, resolve
 from mixpanel_aep_sandbox.aep.registry.composition.unions import unions
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -14,7 +14,7 @@ def output_schema(scope: AepSandboxScope, key: str) -> JsonObject:
 
     Raises Problem 400 [I] if neither exists.
     """
-    found = find(scope, key)
+    found = find_resource(scope, key)
     if found is None:
         held = [body for _, body in scope.items(RESOURCES)] + unions(scope)
         found = next((body for body in held if key in (body["$id"], body["meta:altId"])), None)

@@ -99,9 +99,11 @@ _REPORTED = ("id", "type")
 
 
 class FlowServiceError(Exception):
-    """A request that the Flow Service rejects, with a code of the catalog.
+    """A request that the Flow Service rejects, with a code and a text of Adobe's catalog.
 
-    ``parameters`` are the values for the placeholders in the catalog's text of this code.
+    Args:
+        code: The code in the catalog, such as "1439-404".
+        parameters: The values for the placeholders in the text of this code.
     """
 
     def __init__(self, code: str, **parameters: object) -> None:

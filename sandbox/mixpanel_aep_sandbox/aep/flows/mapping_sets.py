@@ -11,10 +11,19 @@ _MAX_VERSION_DIGITS = 9
 
 
 def find_mapping(scope: AepSandboxScope, params: JsonObject) -> JsonObject | None:
-    """Return the mapping set, in the given version, that the ``params`` of a ``Mapping`` transformation name.
+    """Return the mapping set that a ``Mapping`` transformation names, in the version that it names.
 
-    The version is a text in some samples and a number in others. Returns None if the mapping set does not exist. Raises
-    FlowServiceError for an invalid id or version.
+    The version is a text in some samples and a number in others.
+
+    Args:
+        scope: The AEP sandbox.
+        params: The ``params`` of the transformation.
+
+    Returns:
+        The mapping set, or None if it does not exist.
+
+    Raises:
+        FlowServiceError: the id or the version is invalid.
     """
     key, version = params.get("mappingId"), params.get("mappingVersion", 0)
     if not isinstance(key, str):
@@ -26,7 +35,16 @@ def find_mapping(scope: AepSandboxScope, params: JsonObject) -> JsonObject | Non
 
 
 def check_mapping(scope: AepSandboxScope, params: JsonObject, dataset_id: str | None) -> None:
-    """Raise FlowServiceError if the mapping set does not exist, or is for another schema than the dataset's."""
+    """Check that the mapping set of a dataflow exists, and is for the schema of the target dataset.
+
+    Args:
+        scope: The AEP sandbox.
+        params: The ``params`` of the ``Mapping`` transformation.
+        dataset_id: The id of the target dataset; None if it is not known yet.
+
+    Raises:
+        FlowServiceError: it does not exist, or is for another schema.
+    """
     mapping = find_mapping(scope, params)
     if mapping is None:
         exists = find_mapping_set(scope, params["mappingId"]) is not None

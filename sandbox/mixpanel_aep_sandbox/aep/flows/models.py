@@ -27,7 +27,11 @@ def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
 
 
 def find_referenced(scope: AepSandboxScope, kind: str, key: object) -> Entity:
-    """Return the entity whose id is in a request's body. Raises FlowServiceError (404) if it does not exist."""
+    """Return the entity to which a field of a request's body refers by its id.
+
+    Raises:
+        FlowServiceError: 404 if it does not exist.
+    """
     entity = scope.get(document_kind(kind), key) if isinstance(key, str) else None
     if entity is None:
         raise FlowServiceError("1101-404", reason=f"Resource of {kind} with given id {key} does not exist.")

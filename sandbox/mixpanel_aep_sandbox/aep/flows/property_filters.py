@@ -25,8 +25,15 @@ def filter_bodies(
 ) -> list[JsonObject]:
     """Return the bodies that match all filters in the values of the query parameter ``property``.
 
-    A value without an operator is a list of names: the returned bodies have only these fields. ``computed`` are
-    properties that bodies do not have but filters can use. Raises FlowServiceError for an invalid filter.
+    A value without an operator is a list of names: the returned bodies then have only these fields.
+
+    Args:
+        bodies: The bodies.
+        properties: The values of the query parameter.
+        computed: Properties that bodies do not have but filters can use: functions of a body, by name.
+
+    Raises:
+        FlowServiceError: a filter is invalid.
     """
     tests, selected = [], []
     for text in properties:
@@ -84,7 +91,7 @@ def _unquote(text: str) -> str:
 
 
 def _to_text(name: str, value: object) -> str:
-    """Return a value of the property ``name`` as text for a comparison."""
+    """Return the text by which a value of a property is compared; values of some properties are in lower case."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text.lower() if name.rpartition(".")[2] in _CASE_INSENSITIVE else text
 

@@ -15,7 +15,11 @@ _EXECUTING_MS = 7 * 86400 * 1000
 
 
 def expire_due(scope: AepSandboxScope) -> list[str]:
-    """Start all due deletions, complete those that are old enough, and return the ids of the newly expired datasets."""
+    """Start all deletions of datasets that are due, complete those that have taken long enough.
+
+    Returns:
+        The ids of the datasets whose deletion has started now.
+    """
     expired = []
     for dataset, body in scope.items(EXPIRATIONS):
         if body["status"] == "pending" and scope.now >= body["expiry"]:
@@ -34,7 +38,12 @@ def has_expired(scope: AepSandboxScope, dataset: str) -> bool:
 
 
 def expiry_tags(scope: AepSandboxScope, dataset: str) -> dict[str, list[str]]:
-    """Return the tag of a dataset with "an active expiration", or an empty dict; ``dataset`` is the dataset's id."""
+    """Return the tag with the expiration time of a dataset, or an empty dict if no expiration is pending or executing.
+
+    Args:
+        scope: The AEP sandbox.
+        dataset: The id of the dataset.
+    """
     body = scope.get(EXPIRATIONS, dataset)
     return {TAG: [str(body["expiry"])]} if body and body["status"] in ("pending", "executing") else {}
 
@@ -42,7 +51,10 @@ def expiry_tags(scope: AepSandboxScope, dataset: str) -> dict[str, list[str]]:
 def save_expiration(scope: AepSandboxScope, body: JsonObject, event: str = "") -> JsonObject:
     """Store an expiration with an additional entry in its history, and return the stored document.
 
-    ``event``: status of the entry, if it differs from the status of the expiration.
+    Args:
+        scope: The AEP sandbox.
+        body: The expiration.
+        event: The status of the entry; empty: the status of the expiration.
     """
     now = scope.now
     entry = {"status": event or body["status"], "expiry": body["expiry"], "at": now}

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import page_of, whole_number
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
 from mixpanel_aep_sandbox.aep.hygiene.models import EXPIRATIONS, iso, save_expiration
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -39,7 +39,7 @@ def _list(call: Call) -> Response:
     Of the documented filters, the sandbox supports ``status``, ``datasetId``, ``ttlId``, ``displayName``,
     ``description`` and ``datasetName``.
     """
-    settle(call.scope)
+    apply_due_changes(call.scope)
     found = [_expiration_view(call, body) for _, body in call.scope.items(EXPIRATIONS)]
     statuses = set(filter(None, call.query("status").split(",")))
     found = [body for body in found if not statuses or body["status"] in statuses]
@@ -57,7 +57,7 @@ def _list(call: Call) -> Response:
 
 def _create(call: Call) -> Response:
     scope, given = call.scope, call.object()
-    settle(scope)
+    apply_due_changes(scope)
     dataset = given.get("datasetId")
     if not isinstance(dataset, str):
         raise problem(400, "datasetId is required.")
@@ -78,7 +78,7 @@ def _create(call: Call) -> Response:
 
 
 def _lookup(call: Call) -> Response:
-    settle(call.scope)
+    apply_due_changes(call.scope)
     body = _find_expiration(call)
     view = _expiration_view(call, body)
     if "history" in call.query("include").split(","):
@@ -95,7 +95,7 @@ def _lookup(call: Call) -> Response:
 
 
 def _update(call: Call) -> Response:
-    settle(call.scope)
+    apply_due_changes(call.scope)
     body = _find_expiration(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
@@ -108,7 +108,7 @@ def _update(call: Call) -> Response:
 
 def _cancel(call: Call) -> Response:
     """Cancel a pending expiration. Raises Problem 404 for an expiration with another status, as documented."""
-    settle(call.scope)
+    apply_due_changes(call.scope)
     body = _find_expiration(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
@@ -126,9 +126,14 @@ def _find_expiration(call: Call) -> JsonObject:
 
 
 def _validated_fields(call: Call, before: JsonObject) -> JsonObject:
-    """Return the texts and the expiry time in the body; ``before`` is the expiration to change, empty for a new one.
+    """Return the texts and the expiration time in the body of a request.
 
-    Raises Problem 400 for an invalid field.
+    Args:
+        call: The request.
+        before: The expiration to change; empty for a new one.
+
+    Raises:
+        Problem: 400 for an invalid field.
     """
     given = call.object()
     texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows, resolved_schema, result_path
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, batches_of
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Corrupt
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
@@ -16,8 +16,8 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def active_batches(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
-    """Return the batches of a dataset whose rows can be read, oldest first."""
-    settle(scope)
+    """Return the batches of a dataset whose rows can be read (those in state ``success``), oldest first."""
+    apply_due_changes(scope)
     return [batch for batch in batches_of(scope, dataset) if batch["state"] == "success"]
 
 
@@ -31,7 +31,10 @@ def active_ids(scope: AepSandboxScope, batch: JsonObject) -> Iterator[str]:
 def active_rows(scope: AepSandboxScope, batch: JsonObject, only: int | None = None) -> Iterator[JsonObject]:
     """Yield the accepted rows of a successful batch as stored: converted, and without fields outside of the schema.
 
-    If ``only`` is not None, yield only the rows of the file with this index in ``batch_files``, from 0.
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        only: The index of the only file whose rows to yield, in ``batch_files``, from 0; None: all files.
     """
     resolved = resolved_schema(scope, batch["dataset"])
     form = batch["inputFormat"]["format"]
@@ -52,7 +55,10 @@ def active_rows(scope: AepSandboxScope, batch: JsonObject, only: int | None = No
 
 
 def rejected_rows(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[int, int]]:
-    """Yield for every rejected row of a batch, in order, the index of its file and its index in the file, from 0."""
+    """Yield the position of every rejected row of a batch, in order.
+
+    A position is the index of the file in the batch and the index of the row in the file, both from 0.
+    """
     with result_path(scope, batch_id, "rejected").open(encoding="ascii") as file:
         for line in file:
             number, _, index = line.partition(" ")

@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def limit_message(scope: AepSandboxScope, files: list[JsonObject]) -> str:
-    """Return Adobe's error message for a batch that exceeds a limit of files or bytes; "" if it exceeds none."""
+    """Return Adobe's error message for a batch with too many files or bytes; an empty text if it exceeds no limit."""
     settings = IngestSettings.of(scope.state)
     size = sum(body["size"] for body in files)
     over = []
@@ -23,7 +23,7 @@ def limit_message(scope: AepSandboxScope, files: list[JsonObject]) -> str:
 
 
 def find_duplicate_batch(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> str:
-    """Return the id of a successful batch of the same dataset whose files have the same contents; "" if none exists."""
+    """Return the id of a successful batch of the same dataset with the same file contents; "" if none exists."""
     shape = sorted(body["size"] for body in files)
     digest = ""
     for key, old in scope.items(BATCHES):

@@ -19,9 +19,14 @@ _ANY = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
 
 
 def parse_content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
-    """Parse a ``Content-Range`` header such as ``bytes 0-99``, and return the indexes of its first and last byte.
+    """Return the indexes of the first and the last byte in a ``Content-Range`` header such as ``bytes 0-99``.
 
-    If ``documented`` is true, other forms are invalid: ``bytes=0-99``, or with a total size. Raises Problem 400.
+    Args:
+        header: The value of the header; None if it is missing.
+        documented: Whether only this documented form is valid; otherwise also ``bytes=0-99``, and a total size.
+
+    Raises:
+        Problem: 400 for an invalid header.
     """
     match = (_DOCUMENTED if documented else _ANY).fullmatch((header or "").strip())
     if match is None:
@@ -33,7 +38,10 @@ def parse_content_range(header: str | None, *, documented: bool) -> tuple[int, i
 
 
 def describe_range_fault(chunks: Sequence[Chunk]) -> str:
-    """Describe a gap or overlap of the received chunks, as the end of a sentence; "" if they form a complete file."""
+    """Describe a gap or an overlap of the received chunks of a file, as the end of a sentence.
+
+    The result is empty if the chunks form a complete file.
+    """
     if not chunks:
         return "are missing"
     expected = 0
@@ -47,7 +55,15 @@ def describe_range_fault(chunks: Sequence[Chunk]) -> str:
 
 
 def check_next(chunks: Sequence[Chunk], first: int) -> None:
-    """Raise Problem 400 unless a new chunk, whose first byte is ``first``, begins after the last received byte."""
+    """Check that a new chunk begins directly after the last received byte of the file.
+
+    Args:
+        chunks: The received chunks.
+        first: The index of the first byte of the new chunk.
+
+    Raises:
+        Problem: 400 if it does not.
+    """
     expected = max((chunk[1] + 1 for chunk in chunks), default=0)
     if first != expected:
         raise problem(
@@ -68,6 +84,9 @@ def received_ranges(body: JsonObject) -> str:
     """Return the received byte ranges of a file as the value of the response header ``Range``: ``bytes=0-99,200-299``.
 
     Adobe documents only the name of the header [I].
+
+    Args:
+        body: The document of the file.
     """
     spans = (
         [[0, body["size"] - 1]]

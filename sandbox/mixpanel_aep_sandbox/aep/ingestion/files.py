@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope, files
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.csv_files import csv_rows
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Row, json_array, json_lines, row_of
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_files import parquet_rows
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource, resolve
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
@@ -34,8 +34,14 @@ def read_rows(
 ) -> Iterator[Row]:
     """Yield the rows of one uploaded file as the client sent them; an unparsable JSON row is yielded as ``Corrupt``.
 
-    ``resolved`` is the schema that Parquet columns must match; if it is None, all columns are accepted. Raises
-    Unreadable, Incompatible or EmptyHeader.
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        body: The document of the file.
+        resolved: The schema that the columns of a Parquet file must match; None: all columns are accepted.
+
+    Raises:
+        Unreadable, Incompatible, EmptyHeader: The whole file is invalid.
     """
     path, input_format = disk_path(scope, body), batch["inputFormat"]
     if input_format["format"] == "parquet":
@@ -53,5 +59,5 @@ def raw_rows(path: Path, input_format: JsonObject) -> Iterator[bytes]:
 def resolved_schema(scope: AepSandboxScope, dataset: str) -> JsonObject:
     """Return the resolved schema of a dataset (by id); an empty object if the dataset or schema was deleted."""
     body = scope.get(DATASETS, dataset)
-    schema = find(scope, body["schemaRef"]["id"]) if body else None
+    schema = find_resource(scope, body["schemaRef"]["id"]) if body else None
     return resolve(scope, schema) if schema else {}

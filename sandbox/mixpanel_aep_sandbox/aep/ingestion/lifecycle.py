@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope, files_kind
+from mixpanel_aep_sandbox.aep.core.scope import BATCH_RESULTS, BATCHES, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import expire_due
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import ensure_outcome
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -34,7 +34,7 @@ def batches_of(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
 
 
 def save(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Store a batch, and add it to the list of unfinished batches or remove it from this list."""
+    """Store a batch, and update the list of unfinished batches, which :func:`apply_due_changes` reads."""
     scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
         scope.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
@@ -43,14 +43,17 @@ def save(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def save_changed(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
-    """Store a batch with some fields changed, a new version and update time; return the changed batch."""
+    """Store a batch with some fields changed, a higher version and a new update time; return the changed batch."""
     changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
     save(scope, changed)
     return changed
 
 
-def settle(scope: AepSandboxScope) -> None:
-    """Apply all transitions that are due by the sandbox's clock: of batches, dataset expirations and dataflow runs."""
+def apply_due_changes(scope: AepSandboxScope) -> None:
+    """Apply everything that is due by the sandbox's clock: dataflow runs, expired datasets, and new states of batches.
+
+    Handlers call this before they read batches, because no background process applies it.
+    """
     for start_due in scope.state.before_read:
         start_due(scope)
     for dataset in expire_due(scope):
@@ -81,7 +84,16 @@ def _since(batch: JsonObject) -> int:
 
 
 def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSettings) -> bool:
-    """Return whether the next transition of an unfinished batch may be due; it always may in state ``promoting``."""
+    """Return whether an unfinished batch may have a transition now.
+
+    In state ``promoting`` this is always so, because the batch must be read to decide.
+
+    Args:
+        scope: The AEP sandbox.
+        state: The state of the batch.
+        since: The time from which its next transition is counted, in epoch milliseconds.
+        settings: The settings of ingestion.
+    """
     if state == "loading":
         return scope.now >= since + settings.abandon_seconds * 1000
     if state == "inactive":
@@ -101,7 +113,13 @@ def shown_status(scope: AepSandboxScope, batch: JsonObject) -> str:
 
 
 def deactivate(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
-    """Make the rows of a batch unreadable, change further fields, and return the batch; its files are deleted later."""
+    """Make the rows of a batch unreadable, and return the changed batch; its files are deleted later.
+
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        change: Further fields to change.
+    """
     return save_changed(scope, batch, state="inactive", reverted=scope.now, **change)
 
 
@@ -123,19 +141,26 @@ def delete_files_of_batch(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
-    """Return the status of a completed batch before its final state, by the clock and the planned outcome."""
+    """Return the status that Catalog shows for a completed batch that is not in its final state yet.
+
+    It depends on the clock, on the planned outcome, and on whether the rows have been processed.
+    """
     path = IngestSettings.of(scope.state).batch_path
     now, due = scope.now, batch["due"]
     if now < due:
         share = (now - batch["completed"]) / max(due - batch["completed"], 1)
         step = int(share * len(path))
         # The last status of the path means that the rows have been processed.
-        return path[-2:][0] if step >= len(path) - 1 and not scope.get(OUTCOMES, batch["id"]) else path[step]
+        return (
+            path[-2:][0]
+            if step >= len(path) - 1 and not scope.get(BATCH_RESULTS, batch["id"])
+            else path[step]
+        )
     for word, seconds in _status_path(batch):
         if seconds is None or now < due + seconds * 1000:
             return word
         due += seconds * 1000
-    return path[-1] if scope.get(OUTCOMES, batch["id"]) else path[-2:][0]
+    return path[-1] if scope.get(BATCH_RESULTS, batch["id"]) else path[-2:][0]
 
 
 def _status_path(batch: JsonObject) -> list[tuple[str, float | None]]:
@@ -144,7 +169,10 @@ def _status_path(batch: JsonObject) -> list[tuple[str, float | None]]:
 
 
 def _promote(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Give a batch its final state if its time has come and its rows have been processed; otherwise do nothing."""
+    """Give a completed batch its final state, if its time has come and its rows have been processed.
+
+    Otherwise do nothing, except that the processing of the rows is started.
+    """
     outcome = ensure_outcome(scope, batch)
     until = batch["due"]
     for _, seconds in _status_path(batch):
@@ -165,9 +193,13 @@ def _promote(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def _replace_predecessors(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Deactivate the batches that ``batch``, which has just succeeded, replaces by its ``replay``.
+    """Deactivate the batches that a batch replaces by its ``replay``.
 
     Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion).
+
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the new batch, which has just succeeded.
     """
     replay = batch.get("replay") or {}
     ids = set(replay.get("predecessors", []))

@@ -10,7 +10,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.store import Store
 
 _KIND = "aep/forced"
-OUTCOMES = (
+OUTCOME_KINDS = (
     "failed",
     "duplicate",
     "success",
@@ -43,9 +43,13 @@ _NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
 def plan_outcome(store: Store, plan: object) -> None:
-    """Store a plan for batches that clients complete later. Raises ValueError for an invalid plan."""
-    if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
-        raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOMES)}.")
+    """Store a plan that applies to batches that are completed later.
+
+    Raises:
+        ValueError: the plan is invalid.
+    """
+    if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOME_KINDS:
+        raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOME_KINDS)}.")
     outcome = plan["outcome"]
     if outcome == "status" and not isinstance(plan.get("status"), str):
         raise ValueError("The outcome status requires a status.")
@@ -112,7 +116,7 @@ def _applies_to(plan: JsonObject, batch: JsonObject) -> bool:
 
 
 def _effect(plan: JsonObject) -> JsonObject:
-    """Convert a plan to the form that is stored in a batch as ``planned_outcome``."""
+    """Convert a plan to the object that a batch stores as ``planned_outcome``, and that its processing reads."""
     outcome = plan["outcome"]
     if outcome == "delay":
         return {"delay_seconds": plan["seconds"]}

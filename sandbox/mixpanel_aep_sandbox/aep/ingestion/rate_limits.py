@@ -11,7 +11,11 @@ _MINUTE_MS = 60_000
 
 
 def check_batch_rate(scope: AepSandboxScope, client: str) -> None:
-    """Raise Problem 429 or 503 (a setting) if a client has already created the maximum of batches in a minute."""
+    """Check that a client may create another batch.
+
+    Raises:
+        Problem: 429 or 503 (a setting) if the client has created the maximum number of batches in the last minute.
+    """
     settings = IngestSettings.of(scope.state)
     limit, since = settings.batches_per_minute, scope.now - _MINUTE_MS
     if limit is None:
@@ -22,7 +26,15 @@ def check_batch_rate(scope: AepSandboxScope, client: str) -> None:
 
 
 def check_byte_rate(scope: AepSandboxScope, coming: int = 0) -> None:
-    """Raise Problem 429 or 503 (a setting) if the bytes of the last hour plus ``coming`` exceed the hourly limit."""
+    """Check that the hourly limit of received bytes is not exceeded.
+
+    Args:
+        scope: The AEP sandbox.
+        coming: The number of bytes that will be received, in addition to those of the last hour.
+
+    Raises:
+        Problem: 429 or 503 (a setting) if the limit is exceeded.
+    """
     settings = IngestSettings.of(scope.state)
     limit = settings.bytes_per_hour
     if limit is not None and sum(_recent(scope).values()) + coming > limit:

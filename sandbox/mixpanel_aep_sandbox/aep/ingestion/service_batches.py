@@ -13,7 +13,9 @@ _FILE = "part-00000.json"
 
 
 def make_batch(scope: AepSandboxScope, given: JsonObject, client: str, lines: Path) -> str:
-    """Create and complete a batch of one JSON Lines file, and return the batch's id. Call this in a transaction.
+    """Create and complete a batch whose only file is a JSON Lines file, and return the batch's id.
+
+    Call this in a transaction.
 
     Args:
         scope: The AEP sandbox.

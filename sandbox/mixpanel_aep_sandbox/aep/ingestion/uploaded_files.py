@@ -7,7 +7,7 @@ from pathlib import Path
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope, files_kind
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import count_bytes
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -18,17 +18,24 @@ _LONGEST_NAME_BYTES = 255
 
 
 def disk_path(scope: AepSandboxScope, batch_id: str, name: str) -> Path:
-    """Return the path on disk of an uploaded file; ``name`` is the random name that the sandbox gave to the file."""
+    """Return the path on disk of an uploaded file.
+
+    Args:
+        scope: The AEP sandbox.
+        batch_id: The id of the batch.
+        name: The random name that the sandbox gave to the file.
+    """
     return scope.state.store.file("aep", batch_id, name)
 
 
 def writable_batch(call: Call) -> str:
-    """Check that the batch and the file path of an upload request are valid, and return the batch's id.
+    """Return the id of the batch in an upload request, after a check that the batch accepts the file.
 
-    Raises Problem 404 for an unknown batch or dataset, and Problem 400 if the batch does not accept the file.
+    Raises:
+        Problem: 404 for an unknown batch or dataset, 400 if the batch does not accept the file or its path is invalid.
     """
     scope, key = call.scope, call.path("id")
-    settle(scope)
+    apply_due_changes(scope)
     batch = find_batch(scope, key)
     if batch["dataset"] != call.path("dataset") or scope.get(DATASETS, batch["dataset"]) is None:
         raise problem(404, f"Batch {key} has no dataset {call.path('dataset')}.")
@@ -58,7 +65,7 @@ def require_loading(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def file_path(call: Call) -> str:
-    """Return the path within the batch that the request's URL gives to the file."""
+    """Return the path of a file within its batch, from the URL of the request."""
     return call.path("path")
 
 
@@ -71,7 +78,14 @@ def find_open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObje
 
 
 def file_document(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -> JsonObject:
-    """Return a document for a new file, with ``more`` fields added or replaced; it is not stored yet."""
+    """Return the document of a new file, which is not stored yet.
+
+    Args:
+        scope: The AEP sandbox.
+        batch_id: The id of the batch.
+        path: The path of the file within the batch.
+        more: Fields to add or replace.
+    """
     made: JsonObject = {
         "batch": batch_id,
         "path": path,
@@ -87,7 +101,8 @@ def file_document(scope: AepSandboxScope, batch_id: str, path: str, **more: obje
 def store_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
     """Store the document of a file, and return the document that it replaces, or None. Call this in a transaction.
 
-    Raises Problem 400 if the batch would exceed its size limit and the setting ``batch_limits`` is ``at upload``.
+    Raises:
+        Problem: 400 if the batch would exceed its size limit and the setting ``batch_limits`` is ``at upload``.
     """
     key, path = body["batch"], body["path"]
     old = scope.get(files_kind(key), path)
@@ -102,7 +117,12 @@ def store_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
 
 
 def delete_file_bytes(scope: AepSandboxScope, body: JsonObject | None) -> None:
-    """Delete the bytes of a file and of its chunks from disk; ``body`` is the file's document, or None for no file."""
+    """Delete the bytes of a file and of its chunks from disk.
+
+    Args:
+        scope: The AEP sandbox.
+        body: The document of the file; None: nothing is deleted.
+    """
     names = [body["name"], *(chunk[2] for chunk in body["chunks"])] if body else []
     for name in filter(None, names):
         disk_path(scope, body["batch"] if body else "", name).unlink(missing_ok=True)

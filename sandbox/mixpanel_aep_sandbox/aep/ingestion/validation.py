@@ -33,7 +33,7 @@ def parse_batch_body(scope: AepSandboxScope, given: JsonObject, dataset: JsonObj
         raise problem(400, "externalId must be a non-empty string.")
     return {
         "externalId": external,
-        "inputFormat": parse_input_format(_or_default(scope, given.get("inputFormat"))),
+        "inputFormat": parse_input_format(_input_format_or_default(scope, given.get("inputFormat"))),
         # "Opt in to generating diagnostic files for the errors while ingesting data" (OAS:catalog.yaml, dataset).
         "diagnostics": _flag(given, "enableErrorDiagnostics", dataset.get("enableErrorDiagnostics") is True),
         "percent": _percent(given),
@@ -42,8 +42,8 @@ def parse_batch_body(scope: AepSandboxScope, given: JsonObject, dataset: JsonObj
     }
 
 
-def _or_default(scope: AepSandboxScope, value: object) -> object:
-    """Return the given ``inputFormat``; if it is None, the default of a setting, or None."""
+def _input_format_or_default(scope: AepSandboxScope, value: object) -> object:
+    """Return the ``inputFormat`` of a request, or the default that a setting selects; None if it has no default."""
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 
@@ -100,9 +100,18 @@ def _tags(value: object) -> JsonObject:
 
 
 def parse_replay(scope: AepSandboxScope, replay: object, dataset: str) -> JsonObject | None:
-    """Validate the ``replay`` of a batch, which names the batches of ``dataset`` that the batch replaces.
+    """Validate the ``replay`` of a batch, which names the batches that the batch replaces.
 
-    Return it with plain batch ids, or None if ``replay`` is None. Raises Problem 400.
+    Args:
+        scope: The AEP sandbox.
+        replay: The value in the request; None: the batch replaces no other.
+        dataset: The id of the dataset to which the replaced batches must belong.
+
+    Returns:
+        The value with plain batch ids, or None.
+
+    Raises:
+        Problem: 400 if it is invalid.
     """
     if replay is None:
         return None

@@ -1,1 +1,1 @@
-"""Real-Time Customer Profile: only the decision which events of a dataset Profile accepts."""
+"""Real-Time Customer Profile. Only one aspect is simulated: which events of a dataset Profile accepts."""

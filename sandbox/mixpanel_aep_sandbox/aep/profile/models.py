@@ -20,11 +20,13 @@ _DAY_MS = 86_400_000
 
 
 def profile_of(scope: AepSandboxScope, dataset: str) -> JsonObject:
-    """Return whether the dataset is enabled for Profile, and what Profile did with the rows of its active batches.
+    """Return whether a dataset is enabled for Profile, and what Profile did with the rows of its active batches.
 
-    ``ids`` are the ``_id`` of the accepted events in order of arrival; ``too_large``, ``repeated`` and
-    ``without_identity`` are numbers of dropped events; ``batches_above_guardrail`` is the number of batches in the last
-    24 hours above Adobe's guardrail.
+    Returns:
+        An object with these keys. ``enabled``: whether the dataset is enabled for Profile. ``ids``: the ``_id`` of the
+            accepted events, in order of arrival. ``too_large``, ``repeated`` and ``without_identity``: the numbers of
+            dropped events, by the reason. ``batches_above_guardrail``: how many of the batches in the last 24 hours are
+            above Adobe's guardrail.
     """
     body = scope.get(DATASETS, dataset)
     settings = IngestSettings.of(scope.state)

@@ -34,7 +34,10 @@ PARAMETERS = {
 
 
 class Commands:
-    """The settings and the transaction state of one session."""
+    """Executes the statements of a session that are not queries.
+
+    It has the values of the session's parameters and the state of its transaction.
+    """
 
     def __init__(self, scope: AepSandboxScope) -> None:
         self._scope = scope
@@ -62,9 +65,12 @@ class Commands:
             self.state = b"E"
 
     def run(self, statement: str) -> tuple[str, Result | None] | None:
-        """Run a command, and return its tag and its result (None: no rows); return None if the statement is a query.
+        """Run a statement if it is a command, and return its tag and its result (None: no rows).
 
-        Raises SqlError for an invalid command, or for any statement in a failed transaction.
+        Return None if the statement is a query, which the caller must run.
+
+        Raises:
+            SqlError: the command is invalid, or the transaction has failed and the statement does not end it.
         """
         words = statement.lower().split()
         first = words[0]

@@ -72,7 +72,7 @@ class Result:
 
 
 class RunningQuery:
-    """A running query, which another thread can cancel."""
+    """A handle of a query that waits or runs, by which another thread can cancel it."""
 
     def __init__(self) -> None:
         self.canceled = threading.Event()
@@ -98,16 +98,25 @@ class RunningQuery:
 
 
 class Engine:
-    """Runs the queries of one session in an in-memory DuckDB database with the tables of one AEP sandbox."""
+    """Runs the queries of one session in an in-memory DuckDB database.
+
+    For each query, the database gets views for the tables of the AEP sandbox that the query names.
+    """
 
     def __init__(self, scope: AepSandboxScope) -> None:
         self._scope = scope
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
-        """Return the columns of a query's result without running the query. Raises SqlError for an invalid query.
+        """Return the columns of a query's result without running the query.
 
-        ``value`` returns the SQL literal of the parameter with a number, from 1.
+        Args:
+            sql: The query.
+            value: Returns the SQL literal of the parameter with a number, from 1.
+            with_system_columns: Whether the tables have Adobe's system columns.
+
+        Raises:
+            SqlError: the query is invalid.
         """
         self._row_limit(sql)
         with self._open_tables(sql, with_system_columns) as connection:
@@ -119,8 +128,14 @@ class Engine:
     ) -> Result:
         """Run a query and return its result, truncated to the maximum number of rows of Query Service.
 
-        ``value`` returns the SQL literal of the parameter with a number, from 1. Raises SqlError if the query is
-        invalid, fails or is canceled.
+        Args:
+            sql: The query.
+            value: Returns the SQL literal of the parameter with a number, from 1.
+            running: The handle by which another thread can cancel the query.
+            with_system_columns: Whether the tables have Adobe's system columns.
+
+        Raises:
+            SqlError: the query is invalid, fails or is canceled.
         """
         max_rows = self._row_limit(sql)
         with self._open_tables(sql, with_system_columns) as connection:
@@ -136,14 +151,15 @@ class Engine:
                 running.set_connection(None)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the DuckDB database of the session."""
         if self._connection is not None:
             self._connection.close()
 
     def _row_limit(self, sql: str) -> int | None:
-        """Return the maximum number of rows of a query, or None for no limit.
+        """Return the maximum number of rows of a query's result, or None for no limit.
 
-        Raises SqlError for a statement that is not a query, or whose ``LIMIT`` is too large.
+        Raises:
+            SqlError: the statement is not a query, or its ``LIMIT`` is too large.
         """
         first = (re.findall(r"[a-z]+|[$]+", sql.lower()) or [""])[0]
         if first in _WRITE_COMMANDS:
@@ -186,7 +202,12 @@ class Engine:
 
 
 def _fetch_rows(executed: duckdb.DuckDBPyConnection, max_rows: int | None) -> list[tuple[object, ...]]:
-    """Return the rows of an executed query, at most ``max_rows`` unless None."""
+    """Return the rows of an executed query.
+
+    Args:
+        executed: The executed query.
+        max_rows: The maximum number of rows; None: all.
+    """
     rows: list[tuple[object, ...]] = []
     while some := executed.fetchmany(2048 if max_rows is None else min(2048, max_rows - len(rows))):
         rows += some
@@ -196,7 +217,7 @@ def _fetch_rows(executed: duckdb.DuckDBPyConnection, max_rows: int | None) -> li
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
-    """Execute a statement; convert DuckDB's errors to the SqlError that Query Service would send."""
+    """Execute a statement. An error of DuckDB is raised as the SqlError that Query Service would send."""
     import duckdb
 
     try:

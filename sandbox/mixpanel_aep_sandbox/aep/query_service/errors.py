@@ -7,7 +7,13 @@ from __future__ import annotations
 
 
 class SqlError(Exception):
-    """An error that is sent to the client: ``state`` is its SQLSTATE code; if ``fatal``, the session ends."""
+    """An error that is sent to the client.
+
+    Attributes:
+        state: The SQLSTATE code.
+        message: The text of the error.
+        fatal: Whether the error ends the session.
+    """
 
     def __init__(self, state: str, message: str, *, fatal: bool = False) -> None:
         super().__init__(message)

@@ -35,8 +35,8 @@ _MACROS = (
 def conv(number: str | None, from_base: int | None, to_base: int | None) -> str | None:
     """Convert a number in text form from one base to another, as Spark's ``conv`` does.
 
-    The leading valid digits are an unsigned 64-bit number; with a negative ``to_base``, the result is signed. Returns
-    None for a null or empty argument, or a base outside of 2 to 36.
+    The leading valid digits are read as an unsigned 64-bit number. With a negative ``to_base``, the result is signed.
+    Return None for a null or empty argument, or a base outside of 2 to 36.
     """
     if number is None or from_base is None or to_base is None:
         return None
@@ -68,9 +68,14 @@ def _write_number(value: int, base: int) -> str:
 
 
 def sha2(data: bytes | None, bits: int | None) -> str | None:
-    """Return the SHA-2 digest of this length in lower-case hexadecimal, as Spark's ``sha2`` does.
+    """Return a SHA-2 digest in lower-case hexadecimal, as Spark's ``sha2`` does.
 
-    ``bits`` is 224, 256, 384, 512, or 0 for 256. Returns None for another length or a null argument.
+    Args:
+        data: The bytes; None for null.
+        bits: The length of the digest: 224, 256, 384, 512, or 0 for 256.
+
+    Returns:
+        The digest, or None for another length or a null argument.
     """
     name = None if bits is None else _SHA2.get(bits)
     return hashlib.new(name, data).hexdigest() if name and data is not None else None

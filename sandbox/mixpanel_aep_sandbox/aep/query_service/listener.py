@@ -36,7 +36,10 @@ _LINGER_SECONDS = 2
 
 
 class QueryListener:
-    """The TCP server of Query Service. ``start`` begins to accept connections; ``stop`` ends all sessions."""
+    """The TCP server of Query Service, which runs each session in a thread.
+
+    ``start`` begins to accept connections; ``stop`` ends all sessions.
+    """
 
     def __init__(self, state: SandboxState, port: int = 0, host: str = "127.0.0.1") -> None:
         """Bind the port; 0 means any free port. Raises OSError if the port is in use."""
@@ -130,9 +133,9 @@ class QueryListener:
             )
 
     def _read_startup(self, wire: Wire) -> Body | None:
-        """Return the body of the client's startup message, after rejecting requests for encryption.
+        """Return the body of the client's startup message. Requests for encryption before it are rejected.
 
-        If the client sends a cancel request instead, execute the request and return None.
+        If the client sends a cancel request instead, execute that request and return None.
         """
         while True:
             code, body = wire.read_startup()

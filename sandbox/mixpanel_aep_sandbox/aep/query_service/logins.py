@@ -43,10 +43,16 @@ def new_credential(state: SandboxState, org: str) -> dict[str, str]:
 
 
 def authenticate(state: SandboxState, user: str, password: str, database: str) -> AepSandboxScope:
-    """Check a login, and return the AEP sandbox that the client connects to.
+    """Check a login, and return the AEP sandbox to which the client connects.
 
-    ``database`` is the name of the AEP sandbox, optionally followed by ``:all``. Raises a fatal SqlError if the login
-    is rejected.
+    Args:
+        state: The store, the clock and the settings of the sandbox.
+        user: The user name, which is the id of the organization.
+        password: An access token, or ``<technicalAccountId>:<credential>``.
+        database: The name of the AEP sandbox, optionally followed by ``:all``.
+
+    Raises:
+        SqlError: the login is rejected; the error is fatal.
     """
     org = _find_org(state, password)
     # In every sample, the user name is the organization's id. The response to another name is an assumption [I].
@@ -62,7 +68,10 @@ def authenticate(state: SandboxState, user: str, password: str, database: str) -
 
 
 def _find_org(state: SandboxState, password: str) -> str | None:
-    """Return the organization of a valid password: a non-expiring credential if it has a colon, or else a token."""
+    """Return the organization to which a password belongs, or None if the password is invalid.
+
+    A password with a colon is a non-expiring credential, any other one an access token.
+    """
     accepted = QuerySettings.of(state).query_logins
     if ":" in password:
         return _credential_org(state, password) if accepted in ("both", "credential") else None
@@ -79,7 +88,7 @@ def _token_org(state: SandboxState, token: str) -> str | None:
 
 
 def _credential_org(state: SandboxState, password: str) -> str | None:
-    """Return the organization of a valid non-expiring credential, or None, and store the time as its last use."""
+    """Return the organization of a non-expiring credential; None if it is invalid. Store the time as its last use."""
     account, _, credential = password.partition(":")
     stored, now = state.store.get(NON_EXPIRING, account), state.clock.milliseconds()
     days = QuerySettings.of(state).query_credential_days

@@ -10,7 +10,12 @@ from mixpanel_aep_sandbox.aep.query_service.errors import SYNTAX, SqlError
 
 @dataclass(frozen=True)
 class PreparedStatement:
-    """A statement, and the type OIDs of its parameters that the client specified (0: unspecified)."""
+    """A prepared statement of PostgreSQL's protocol.
+
+    Attributes:
+        sql: The statement.
+        types: The type OIDs of its parameters that the client specified (0: unspecified).
+    """
 
     sql: str
     types: list[int]
@@ -22,7 +27,7 @@ class PreparedStatement:
 
 @dataclass
 class Portal:
-    """A prepared statement with bound parameters."""
+    """A prepared statement with values for its parameters, and its result once it has run."""
 
     prepared: PreparedStatement
     values: list[str]

@@ -35,7 +35,13 @@ _TEXT_OID = 25
 class Session:
     """A session of a client on one connection, after its login.
 
-    ``process`` and ``secret`` are the numbers with which the client can cancel a query on another connection.
+    Attributes:
+        wire: The connection.
+        scope: The AEP sandbox.
+        slots: The limits of concurrent queries.
+        process: With ``secret``, the number by which the client can cancel a query on another connection.
+        secret: A random number.
+        running: The handle of the current or last query.
     """
 
     wire: Wire
@@ -61,7 +67,9 @@ class Session:
     def serve(self) -> None:
         """Process the client's messages until it sends Terminate.
 
-        Raises Closed if the client disconnects, and a fatal SqlError for an invalid message.
+        Raises:
+            Closed: the client has disconnected.
+            SqlError: a message is invalid; the error is fatal.
         """
         self._send_session_start()
         skipping = False
@@ -84,7 +92,7 @@ class Session:
         self._engine.close()
 
     def cancel(self) -> None:
-        """Cancel the running query; called from another thread, for a cancel request on another connection."""
+        """Cancel the running query. Another thread calls this, for a cancel request on another connection."""
         self.running.cancel()
 
     def _send_session_start(self) -> None:
@@ -114,7 +122,7 @@ class Session:
         return True
 
     def _report_error(self, error: SqlError) -> None:
-        """Send an error and mark the transaction as failed; raise a fatal error instead."""
+        """Send an error to the client, and mark the transaction as failed. A fatal error is raised instead."""
         if error.fatal:
             raise error
         self._commands.fail_transaction()

@@ -42,7 +42,11 @@ class QuerySlots:
 
     @contextmanager
     def session(self, org: str) -> Iterator[None]:
-        """Count one session of the organization inside the block. Raises a fatal SqlError if too many are open."""
+        """Count one session of the organization inside the block.
+
+        Raises:
+            SqlError: too many sessions are open; the error is fatal.
+        """
         limit = QuerySettings.of(self._state).query_sessions
         with self._changed:
             free = self._changed.wait_for(
@@ -61,8 +65,16 @@ class QuerySlots:
         """Count one running query of the organization inside the block.
 
         Before the block, wait until the number of running queries is below the limit, and until the configured minimum
-        duration of a query has passed. ``statement_seconds`` is the session's statement timeout. Raises SqlError after
-        a timeout or a cancellation, or if the limit is reached and queries are not queued.
+        duration of a query has passed.
+
+        Args:
+            org: The id of the organization.
+            running: The handle by which another thread can cancel the query.
+            statement_seconds: The statement timeout of the session; None: no timeout.
+
+        Raises:
+            SqlError: the query was canceled or has reached a timeout, or the limit is reached and queries are not
+                queued.
         """
         settings, start = QuerySettings.of(self._state), self._state.clock.seconds()
         self._wait_for_slot(org, running, start, statement_seconds)

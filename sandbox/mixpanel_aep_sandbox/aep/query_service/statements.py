@@ -45,7 +45,14 @@ def words(sql: str) -> list[str]:
 
 
 def rewrite_for_duckdb(sql: str, value: Callable[[int], str]) -> str:
-    """Return the statement with double quotes instead of backticks, and ``value(n)`` instead of each ``$n``."""
+    """Convert a statement of Query Service to DuckDB's syntax.
+
+    Names in backticks get double quotes, and the value of the parameter n replaces ``$n``.
+
+    Args:
+        sql: The statement.
+        value: Returns the SQL literal of the parameter with a number, from 1.
+    """
     parts = []
     for token in _tokens(sql):
         text = token[0]

@@ -30,7 +30,13 @@ _STAR = re.compile(r"(?<!count\()\*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A Parquet file of an active batch; ``rows_before`` is the number of rows in earlier files of the batch."""
+    """A Parquet file of an active batch.
+
+    Attributes:
+        path: The path on disk.
+        batch: The document of the batch.
+        rows_before: The number of rows in earlier files of the batch.
+    """
 
     path: Path
     batch: JsonObject
@@ -40,7 +46,7 @@ class BatchFile:
 def add_tables(
     connection: duckdb.DuckDBPyConnection, scope: AepSandboxScope, sql: str, *, with_system_columns: bool
 ) -> list[str]:
-    """Create a view for each table that a query names, and return the names of these tables."""
+    """Create a view for each table of the AEP sandbox that a query names, and return the names of these tables."""
     names, added = words(sql), []
     for table, dataset in tables_of(scope).items():
         if table in names and _is_visible(scope, dataset):
@@ -54,7 +60,10 @@ def add_tables(
 
 
 def _is_visible(scope: AepSandboxScope, dataset: str) -> bool:
-    """Return whether queries find the dataset's table: always, or ``query_table_seconds`` after its first batch."""
+    """Return whether queries find the table of a dataset.
+
+    They find it ``query_table_seconds`` after the first batch of the dataset, or always if that setting is 0.
+    """
     delay = QuerySettings.of(scope.state).query_table_seconds
     if not delay:
         return True
@@ -71,9 +80,14 @@ def remove_tables(connection: duckdb.DuckDBPyConnection, tables: list[str]) -> N
 
 @dataclass(frozen=True)
 class _Source:
-    """The Parquet files of a dataset, whose resolved XDM schema is ``resolved``.
+    """The Parquet files from which the table of a dataset is read.
 
-    ``ids_only``: the query needs only ``_id`` and ``timestamp``, so the files contain only these columns.
+    Attributes:
+        scope: The AEP sandbox.
+        dataset: The id of the dataset.
+        resolved: The resolved XDM schema of the dataset.
+        ids_only: Whether the query needs only ``_id`` and ``timestamp``, so that files with only these columns are
+            read.
     """
 
     scope: AepSandboxScope
@@ -91,7 +105,10 @@ class _Source:
 def _add_table(
     connection: duckdb.DuckDBPyConnection, source: _Source, table: str, with_system_columns: bool
 ) -> None:
-    """Create the view ``table``, with a join to a table of file properties for the system columns."""
+    """Create the view for a table.
+
+    For the system columns, the view joins the rows with a table of the properties of the files.
+    """
     empty, files = _empty_file(source), _list_files(source)
     columns = _columns(connection, empty)
     if with_system_columns:
@@ -145,7 +162,11 @@ def _file_row(source: _Source, file: BatchFile) -> tuple[str, str, str, int, int
 
 
 def _physical_batch_id(key: str) -> str:
-    """Return the id of the physical batch for a source batch's or a dataset's id; it has the form of a batch id."""
+    """Return the id of the physical batch in the data lake, which has the form of a batch id.
+
+    Args:
+        key: The id of the batch, or of the dataset if the lake has merged its batches.
+    """
     return "01" + hashlib.sha256(key.encode()).hexdigest()[:24].upper()
 
 

@@ -78,10 +78,15 @@ def _format(value: object) -> str:
 
 
 def _format_member(value: object, special: str, *, null: str) -> str:
-    """Return a member of a struct or list as text, in quotes if it contains a character of ``special``.
+    """Return a member of a struct or list as text, in quotes if it contains special characters.
 
     An example of a struct is ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists have
     PostgreSQL's form (assumed [I]).
+
+    Args:
+        value: The member.
+        special: The characters that have a meaning in the struct or list.
+        null: The text for NULL.
     """
     if value is None:
         return null
@@ -135,10 +140,15 @@ def _encode_numeric(value: Decimal) -> bytes:
 
 
 def decode_to_literal(data: bytes | None, oid: int, *, binary: bool) -> str:
-    """Convert a bound parameter, in PostgreSQL's binary or text form, to an SQL literal; None becomes NULL.
+    """Convert a parameter, in PostgreSQL's binary or text form, to an SQL literal; None is converted to NULL.
 
-    ``oid`` is the type OID, or 0 if unspecified. Raises ValueError or ArithmeticError for a value that does not match
-    its type, or a type whose binary form is not supported.
+    Args:
+        data: The parameter.
+        oid: The type OID; 0 if the client did not specify it.
+        binary: Whether it is in binary form.
+
+    Raises:
+        ValueError, ArithmeticError: it does not match its type, or the binary form of the type is not supported.
     """
     if data is None:
         return "NULL"
@@ -154,7 +164,7 @@ def decode_to_literal(data: bytes | None, oid: int, *, binary: bool) -> str:
 
 
 def _decode(data: bytes, oid: int) -> str:
-    """Return the text form of a value in binary form."""
+    """Convert a value from PostgreSQL's binary form to its text form."""
     if oid in (0, TEXT, VARCHAR):
         return data.decode()
     try:

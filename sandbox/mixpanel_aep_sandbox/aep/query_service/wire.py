@@ -22,7 +22,10 @@ class Closed(Exception):
 
 @dataclass
 class Body:
-    """The contents of a message, which are read field by field. Raises SqlError if the message is too short."""
+    """The contents of a message, which are read field by field.
+
+    Its methods raise a fatal SqlError if the message is too short.
+    """
 
     data: bytes
     at: int = 0
@@ -64,9 +67,13 @@ class Wire:
         self._out = bytearray()
 
     def read_startup(self) -> tuple[int, Body]:
-        """Read the first message, which has no type; return its code (protocol version or request) and contents.
+        """Read the first message of a connection, which has no type.
 
-        Raises Closed if the client disconnects.
+        Returns:
+            Its code (the protocol version, or a request), and its contents after the code.
+
+        Raises:
+            Closed: the client has disconnected.
         """
         body = self._contents(self._file.read(4))
         return body.read_int32(), body
@@ -79,7 +86,11 @@ class Wire:
         return kind, self._contents(self._file.read(4))
 
     def _contents(self, length: bytes) -> Body:
-        """Read the contents of a message; ``length`` is its length field, which counts itself."""
+        """Read the contents of a message.
+
+        Args:
+            length: The length field of the message, whose number includes the field itself.
+        """
         if len(length) < 4:
             raise Closed
         size = struct.unpack("!i", length)[0] - 4

@@ -33,9 +33,14 @@ class View:
 
 
 def lookup_view(accept: str | None, resource: str) -> View:
-    """Parse the Accept header of a lookup; ``resource`` is the id, for the message.
+    """Return the representation that the Accept header of a lookup requests.
 
-    Raises Problem 406 without a known media type, 400 without a version, and 404 for a version other than 1.
+    Args:
+        accept: The value of the header; None if it is missing.
+        resource: The id of the resource, for the error's text.
+
+    Raises:
+        Problem: 406 without a known media type, 400 without a version, 404 for a version other than 1.
     """
     notation, flavour, version = _parse(accept, _LOOKUP)
     if version is None:
@@ -57,16 +62,23 @@ def lookup_view(accept: str | None, resource: str) -> View:
 
 
 def list_view(accept: str | None) -> View:
-    """Parse the Accept header of a list of resources. Raises Problem 406 without a known media type."""
+    """Return the representation of each entry that the Accept header of a list requests.
+
+    Raises:
+        Problem: 406 without a known media type.
+    """
     notation, flavour, _ = _parse(accept, _LIST)
     return View(summary=flavour == "-id", standard=notation == "xdm")
 
 
 def descriptor_list_form(accept: str | None) -> tuple[str, bool]:
-    """Parse the Accept header of a list of descriptors.
+    """Return how the Accept header of a list of descriptors requests the list.
 
-    Return the form of its entries (``id``, ``link`` or ``full``), and whether the list is paged (v2). Raises Problem
-    406.
+    Returns:
+        The form of its entries (``id``, ``link`` or ``full``), and whether the list has pages (v2).
+
+    Raises:
+        Problem: 406 without a known media type.
     """
     notation, flavour, _ = _parse(accept, _DESCRIPTORS)
     if notation != "xdm":
@@ -86,14 +98,19 @@ def check_descriptor_media_type(accept: str | None) -> None:
 
 
 def wants_standard_notation(accept: str | None) -> bool:
-    """Return whether a request for sample data has no ``xed`` media type; the default is standard XDM notation."""
+    """Return whether a request for sample data requests standard XDM notation: it names no ``xed`` media type."""
     return not (accept or "").lower().strip().startswith("application/vnd.adobe.xed")
 
 
 def _parse(accept: str | None, known: set[str]) -> tuple[str, str, str | None]:
-    """Return notation (``xed`` or ``xdm``), suffix and version (or None) of the first media type in ``known``.
+    """Return notation (``xed`` or ``xdm``), suffix and version (or None) of the first known media type in a header.
 
-    Raises Problem 406 if the header is missing or has no known media type.
+    Args:
+        accept: The value of the header; None if it is missing.
+        known: The suffixes of the known media types, such as ``-full``.
+
+    Raises:
+        Problem: 406 if the header is missing or has no known media type.
     """
     if not accept:
         raise problem(406, "Accept header parameter is required")

@@ -21,9 +21,12 @@ def audit_log(scope: AepSandboxScope, key: str) -> list[JsonObject]:
 
 
 def log_change(call: Call, before: JsonObject, after: JsonObject) -> None:
-    """Log the change of a resource, for the resource itself and for all resources that refer to it.
+    """Add an entry about the change of a resource to the logs of the resource and of all resources that refer to it.
 
-    ``before`` is empty for a new resource.
+    Args:
+        call: The request that changed the resource.
+        before: The resource before the change; empty for a new resource.
+        after: The resource after the change.
     """
     scope, key = call.scope, after["$id"]
     updates = [
@@ -56,7 +59,12 @@ def _kind(key: str) -> str:
 def changes(old: object, new: object, path: str = "") -> Iterator[tuple[str, str, object]]:
     """Yield the differences of two JSON values as (``add``, ``remove`` or ``replace``, JSON Pointer, value).
 
-    The value is the new one; for ``remove``, the old one. ``path`` is the pointer of both values.
+    The value is the new one, but for ``remove`` the old one.
+
+    Args:
+        old: The value before the change.
+        new: The value after the change.
+        path: The JSON Pointer of both values.
     """
     left, right = _members(old), _members(new)
     if left is None or right is None or type(old) is not type(new):

@@ -1,6 +1,7 @@
 """Handlers that create, replace, change and delete the tenant's schemas, field groups, classes and data types.
 
-``kind`` is the ``meta:resourceType``. The handlers raise Problem 400 for an invalid request, and 404 for an unknown id.
+Their argument ``kind`` is the ``meta:resourceType``. They raise Problem 400 for an invalid request, and 404 for an
+unknown id.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def patch(call: Call, kind: str) -> Response:
 def delete(call: Call, kind: str) -> Response:
     """Handle ``DELETE``: delete a resource and its descriptors.
 
-    Raises Problem 400 if a dataset or another resource uses it, or it is enabled for Profile.
+    Raises:
+        Problem: 400 if a dataset or another resource uses the resource, or the resource is enabled for Profile.
     """
     scope = call.scope
     body = find_by_key(scope, call.path("id"), "tenant", kind)
@@ -77,7 +79,7 @@ def delete(call: Call, kind: str) -> Response:
 
 
 def import_all(call: Call) -> Response:
-    """Handle ``POST /rpc/import``: create all resources of an export, and respond with them."""
+    """Handle ``POST /rpc/import``: create all resources in the body, which is an export, and respond with them."""
     made = []
     for body in import_resources(call.scope, call.body):
         token = body["$id"].rpartition("/")[2]
@@ -86,7 +88,20 @@ def import_all(call: Call) -> Response:
 
 
 def _save(call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True) -> JsonObject:
-    """Validate a resource, set the registry's own keys, store it, and log the change. Raises Problem 400."""
+    """Validate a resource, set the keys that only the registry sets, store the resource, and log the change.
+
+    Args:
+        call: The request.
+        body: The resource to store.
+        before: The resource that it replaces; None for a new resource.
+        raised: Whether a replaced resource gets a higher version.
+
+    Returns:
+        The stored resource.
+
+    Raises:
+        Problem: 400 for an invalid resource, or a change that breaks a schema in use.
+    """
     scope = call.scope
     schemas_before = affected_schemas_in_use(scope, body["$id"]) if before else {}
     body = check_resource(scope, body)

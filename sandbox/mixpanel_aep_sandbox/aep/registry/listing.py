@@ -74,10 +74,16 @@ def filtered(call: Call, bodies: list[JsonObject]) -> list[JsonObject]:
 
 
 def paged(call: Call, bodies: list[JsonObject]) -> tuple[list[JsonObject], JsonObject]:
-    """Filter, sort and page bodies by the query; return the page, and the response's ``_page``.
+    """Return the page of a list that the query requests, and the response's ``_page``.
 
-    ``_page`` has the order, the number of bodies, and the ``start`` of the next page or None. Raises Problem 400 for
-    invalid parameters.
+    ``_page`` has the order, the number of bodies, and the ``start`` of the next page or None.
+
+    Args:
+        call: The request.
+        bodies: All resources of the list, unfiltered and in any order.
+
+    Raises:
+        Problem: 400 for invalid parameters.
     """
     params = call.request.query_params
     bodies = filtered(call, bodies)
@@ -98,7 +104,11 @@ def paged(call: Call, bodies: list[JsonObject]) -> tuple[list[JsonObject], JsonO
 
 
 def _check_order(call: Call, order: str) -> None:
-    """Raise Problem 400 if a setting forbids ``limit`` and ``start`` without ``orderby``, and the query has one."""
+    """Check that a query with ``limit`` or ``start`` also has ``orderby``, if a setting requires it.
+
+    Raises:
+        Problem: 400 if ``orderby`` is missing.
+    """
     alone = [name for name in ("limit", "start") if name in call.request.query_params and not order]
     if alone and AepSettings.of(call.scope.state).paging_without_orderby == "refused":
         raise problem(400, f"{alone[0]} cannot be used without orderby.")
@@ -129,9 +139,14 @@ def _bodies_after(bodies: list[JsonObject], primary: str, start: str) -> list[Js
 
 
 def _page_size(bodies: list[JsonObject], primary: str, limit: int) -> int:
-    """Return the number of bodies in the page, which may exceed ``limit``.
+    """Return the number of bodies on the first page, which may exceed ``limit``.
 
-    Bodies with the same value of the first ``orderby`` property are in one page, because ``start`` is such a value.
+    Bodies with the same value of the first ``orderby`` property are on one page, because ``start`` is such a value.
+
+    Args:
+        bodies: The sorted bodies from the start of the page on.
+        primary: The first ``orderby`` property, with an optional sign.
+        limit: The requested number of bodies.
     """
     size, name = min(limit, len(bodies)), primary.lstrip("-+")
     while 0 < size < len(bodies) and sort_key(_value(bodies[size], name)) == sort_key(

@@ -16,9 +16,16 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> JsonObject:
-    """Return the resource of a container with an ``$id`` or ``meta:altId`` and a ``meta:resourceType``.
+    """Return the resource with an ``$id`` or ``meta:altId``.
 
-    Raises Problem 404 if it does not exist.
+    Args:
+        scope: The AEP sandbox.
+        key: The ``$id`` or ``meta:altId``.
+        container: The container that must have the resource: ``global`` or ``tenant``.
+        kind: The ``meta:resourceType`` that the resource must have.
+
+    Raises:
+        Problem: 404 if it does not exist.
     """
     body = _find_global(key) if container == "global" else _find_in_tenant(scope, key)
     if body is None or body["meta:resourceType"] != kind:

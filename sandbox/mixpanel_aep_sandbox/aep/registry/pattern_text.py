@@ -12,7 +12,13 @@ _MOST_TRIES = 200
 
 
 def generate_text(pattern: str, shortest: int, longest: int) -> str:
-    """Return a text of ``shortest`` to ``longest`` characters with a match of ``pattern``; "" if none is found."""
+    """Return a text that a regular expression matches, or an empty text if none is found.
+
+    Args:
+        pattern: The regular expression.
+        shortest: The minimum length of the text.
+        longest: The maximum length of the text.
+    """
     try:
         tree = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _RECENT = 10
@@ -44,9 +44,13 @@ def stats(call: Call) -> Response:
 
 
 def _recent(scope: AepSandboxScope, held: list[JsonObject], moment: str, name: str) -> list[JsonObject]:
-    """Return summaries of the ten last created or updated resources, newest first.
+    """Return summaries of the ten resources that were created or updated last, newest first.
 
-    ``moment`` is the metadata's key of the time; ``name`` is the summary's key for this time.
+    Args:
+        scope: The AEP sandbox.
+        held: All resources of the tenant.
+        moment: The key of the time in a resource's metadata.
+        name: The key of this time in the summaries.
     """
     newest = sorted(enumerate(held), key=lambda each: (_time_ms(each[1], moment), each[0]), reverse=True)
     return [
@@ -59,7 +63,7 @@ def _summary(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     keys = ("$id", "meta:altId", "title", "description", "meta:resourceType", "meta:class", "version")
     short = {key: body[key] for key in keys if key in body}
     if "meta:class" in body:
-        short["meta:classTitle"] = (find(scope, body["meta:class"]) or {}).get("title")
+        short["meta:classTitle"] = (find_resource(scope, body["meta:class"]) or {}).get("title")
     return short
 
 

@@ -16,7 +16,14 @@ _GUIDE_WITHOUT = ("xdm:lastModifiedClientId", "xdm:lastModifiedUserId", "eTag", 
 
 
 def with_ids(call: Call, body: JsonObject, kind: str, token: str) -> JsonObject:
-    """Return ``body`` with ``$id``, ``meta:altId`` and type of a tenant's resource; both ids end with ``token``."""
+    """Return a resource with the keys ``$id``, ``meta:altId`` and ``meta:resourceType`` of a resource of the tenant.
+
+    Args:
+        call: The request that creates the resource.
+        body: The resource; its own values of these keys are ignored.
+        kind: The ``meta:resourceType``.
+        token: The last part of both ids.
+    """
     tenant = call.scope.tenant
     return {
         "$id": f"https://ns.adobe.com/{tenant}/{kind}/{token}",
@@ -31,9 +38,13 @@ def with_ids(call: Call, body: JsonObject, kind: str, token: str) -> JsonObject:
 def with_metadata(
     call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True
 ) -> JsonObject:
-    """Return ``body`` with the metadata and the version that the registry sets.
+    """Return a resource with the version and the metadata that the registry sets.
 
-    ``before`` is the replaced resource, or None for a new resource. The minor version is increased if ``raised``.
+    Args:
+        call: The request that creates or changes the resource.
+        body: The resource.
+        before: The replaced resource; None for a new resource.
+        raised: Whether the minor version of a replaced resource is increased.
     """
     scope, kind = call.scope, body["meta:resourceType"]
     minor = int(before["version"].split(".")[1]) + raised if before else 0

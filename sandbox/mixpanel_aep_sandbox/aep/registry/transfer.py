@@ -12,7 +12,13 @@ from mixpanel_aep_sandbox.aep.registry.composition.references import references,
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _PLACEHOLDER = "<XDM_TENANTID_PLACEHOLDER>"
-_OWN = ("imsOrg", "meta:registryMetadata", "meta:containerId", "meta:tenantNamespace", "meta:immutableTags")
+_NOT_EXPORTED = (
+    "imsOrg",
+    "meta:registryMetadata",
+    "meta:containerId",
+    "meta:tenantNamespace",
+    "meta:immutableTags",
+)
 """Keys whose values depend on the AEP sandbox, and which are not exported."""
 _KINDS = ("schemas", "mixins", "classes", "datatypes")
 
@@ -23,7 +29,7 @@ def export_resource(scope: AepSandboxScope, resource: JsonObject) -> list[JsonOb
     A placeholder replaces the tenant's id. Adobe's own resources are not exported as dependencies.
     """
     bodies = with_dependencies(scope, resource["$id"]) or [resource]
-    kept = [{key: value for key, value in body.items() if key not in _OWN} for body in bodies]
+    kept = [{key: value for key, value in body.items() if key not in _NOT_EXPORTED} for body in bodies]
     # The tenant's id occurs in URIs and, after an underscore, in names, but not as a part of a longer word.
     tenant = re.compile(rf"(ns\.adobe\.com/|(?<![A-Za-z0-9])_){re.escape(scope.tenant)}\b")
     renamed: list[JsonObject] = _rewritten(kept, lambda text: tenant.sub(rf"\1{_PLACEHOLDER}", text))
@@ -31,9 +37,12 @@ def export_resource(scope: AepSandboxScope, resource: JsonObject) -> list[JsonOb
 
 
 def import_resources(scope: AepSandboxScope, payload: object) -> list[JsonObject]:
-    """Return the resources of an export with this tenant's id, each after its dependencies; nothing is stored.
+    """Return the resources of an export with this tenant's id, each after its dependencies.
 
-    Raises Problem 400 for a malformed resource, or for an ``$id`` that already exists.
+    They are only converted and checked, not stored.
+
+    Raises:
+        Problem: 400 for a malformed resource, or for an ``$id`` that already exists.
     """
     if not isinstance(payload, list) or not payload:
         raise problem(400, "The request body must be a non-empty array of exported resources.")

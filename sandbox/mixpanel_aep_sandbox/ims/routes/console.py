@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.constants import CONSOLE
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
-from mixpanel_aep_sandbox.aep.core.gateway import Caller, caller
+from mixpanel_aep_sandbox.aep.core.gateway import Caller, authenticated_caller
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.ims.models import add_secret, parse_scopes, remove_secret, secret_view
 
@@ -75,11 +75,13 @@ def _remove(state: SandboxState, request: Request) -> Response:
 
 
 def _authorize(state: SandboxState, request: Request, scope: str) -> Caller:
-    """Return the caller of the request.
+    """Return the credential that sent the request, after a check that it may access the credential in the path.
 
-    Raises Problem 404 if the path names another credential than the caller's own, and 403 if its token lacks the scope.
+    Raises:
+        Problem: 404 if the path names another credential than the caller's own; 403 if the access token lacks the
+            scope.
     """
-    known, params = caller(state, request), request.path_params
+    known, params = authenticated_caller(state, request), request.path_params
     if params["org"] not in (known.credential["org_number"], known.credential["org"]) or params["id"] not in (
         known.credential["credential_id"],
         known.client_id,

@@ -34,7 +34,7 @@ Handler = Callable[[SandboxState, dict[str, str]], JsonObject]
 
 
 def router(state: SandboxState) -> APIRouter:
-    """Store the demo credential, and return the routes for tokens, client secrets and the control of IMS."""
+    """Store the demo credential, and return a router for tokens, client secrets and the control of IMS."""
     seed(state)
     state.on_reset.append(lambda: seed(state))
     routes = APIRouter()

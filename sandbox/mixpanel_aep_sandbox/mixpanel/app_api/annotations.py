@@ -23,7 +23,7 @@ def _require_date_time(text: str) -> str:
 
 
 class Annotation(BaseModel):
-    """The body of a request to create an annotation."""
+    """The body of a request to create an annotation: a note at a point in time, which Mixpanel shows in charts."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,7 +33,7 @@ class Annotation(BaseModel):
 
 
 class Change(BaseModel):
-    """The body of a request to change an annotation; a field that is missing does not change."""
+    """The body of a request to change an annotation; a field that is missing from the body is not changed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,7 +42,7 @@ class Change(BaseModel):
 
 
 class NewTag(BaseModel):
-    """The body of a request to create a tag."""
+    """The body of a request to create a tag for annotations."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,7 +69,7 @@ class Annotations:
         )
 
     def create(self, app_request: AppRequest) -> JsonObject:
-        """Create an annotation and return it."""
+        """Create an annotation of the project from the request's body, and return it."""
         project = app_request.edited_project()
         given = read_model(app_request.body, Annotation)
         self._check_tags(project.id, given.tags)
@@ -97,16 +97,16 @@ class Annotations:
         return _success_body(self._annotation_view(project, body))
 
     def delete(self, app_request: AppRequest) -> JsonObject:
-        """Delete an annotation and return its id."""
+        """Delete the annotation whose id is in the path, and return its id."""
         project = app_request.edited_project()
         body = self._find_annotation(app_request, project.id)
         self._documents.replace(project.id, "annotation", [str(body["id"])], {})
         return _success_body({"id": body["id"]})
 
     def tags(self, app_request: AppRequest) -> list[JsonObject]:
-        """Return the project's annotation tags as a list, without the ``status`` and ``results`` of other responses.
+        """Return the tags that annotations of the project may have, as a list.
 
-        This is the documented form.
+        As documented, this response has no ``status`` and ``results``, unlike those of similar routes.
         """
         project = app_request.edited_project()
         return [
@@ -114,7 +114,7 @@ class Annotations:
         ]
 
     def create_tag(self, app_request: AppRequest) -> JsonObject:
-        """Create an annotation tag and return it."""
+        """Create a tag for annotations of the project, and return it."""
         project = app_request.edited_project()
         given = read_model(app_request.body, NewTag)
         body = self._documents.add(project.id, "annotation_tag", {"name": given.name})

@@ -23,10 +23,10 @@ _TRUNCATED_A_REQUEST = 3000
 
 
 class Lexicon:
-    """Handlers for Lexicon schemas.
+    """Handlers for Lexicon schemas, which describe the events and profile properties of a project.
 
-    Reading needs any role in the project, changes need a role of at least Analyst (assumed [I]). All requests count
-    against one rate limit of the organisation.
+    Any role in the project may read them; changes need a role of at least Analyst (assumed [I]). All requests of an
+    organisation count against one rate limit.
     """
 
     def __init__(self, documents: DocumentStore, limiter: Limiter) -> None:
@@ -35,7 +35,7 @@ class Lexicon:
         self._updates: dict[int, deque[tuple[float, int]]] = {}
 
     def clear(self) -> None:
-        """Reset the counts of changed entities, which limit uploads."""
+        """Delete the counts of changed entities, by which uploads are limited, of all organisations."""
         with self._lock:
             self._updates.clear()
 
@@ -45,7 +45,7 @@ class Lexicon:
         return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
     def schemas_of_entity(self, app_request: AppRequest) -> JsonObject:
-        """Return the Lexicon schemas of the entity type in the path; of one name only, if ``entity_name`` is given."""
+        """Return the Lexicon schemas of the entity type in the path, or only that with the name ``entity_name``."""
         project, entity = self._authorize(app_request), _entity(app_request)
         name = merged_parameters(app_request.request.query_params).text("entity_name")
         found = [body for body in self._schemas_of(project, entity) if name in ("", body["name"])]
@@ -94,7 +94,7 @@ class Lexicon:
         return _deletion_body(self._replace(project, self._schemas_of(project)))
 
     def delete_entity(self, app_request: AppRequest) -> JsonObject:
-        """Delete the Lexicon schemas of the entity type in the path; of one name only, if ``entity_name`` is given."""
+        """Delete the Lexicon schemas of the entity type in the path, or only that with the name ``entity_name``."""
         project, entity = self._authorize(app_request, edit=True), _entity(app_request)
         name = merged_parameters(app_request.request.query_params).text("entity_name")
         return _deletion_body(self._replace(project, self._schemas_of(project, entity, name)))
@@ -121,7 +121,7 @@ class Lexicon:
         return [b for b in found if entity in ("", b["entityType"]) and name in ("", b["name"])]
 
     def _replace(self, project: Project, old: list[Document], new: Iterable[Entry] = ()) -> int:
-        """Delete the schemas ``old``, store the schemas ``new``, and return the number of deleted ones."""
+        """Delete the schemas ``old``, store the schemas ``new``, and return the number of deleted schemas."""
         if project.lexicon_limits.enabled and len(old) >= _TRUNCATED_A_REQUEST:
             raise MixpanelError(400, f"One request cannot delete {_TRUNCATED_A_REQUEST} schemas or more.")
         keys = [schema_key(body["entityType"], body["name"]) for body in old]
@@ -130,7 +130,15 @@ class Lexicon:
         return len(old)
 
     def _count_changes(self, project: Project, entities: int, app_request: AppRequest) -> None:
-        """Count changed entities, and raise MixpanelError (429) at 4000 in a minute; the error is undocumented [I]."""
+        """Count the changed entities of an organisation, and raise MixpanelError (429) at 4000 or more in a minute.
+
+        Args:
+            project: a project of the organisation.
+            entities: the number of events, profiles and properties that the request changes.
+            app_request: the request, which gives the time.
+
+        The error's text is not documented, so it is an assumption [I].
+        """
         if not project.lexicon_limits.enabled:
             return
         now = app_request.now.timestamp()

@@ -37,10 +37,14 @@ class AppRequest:
         return int(text)
 
     def project(self, roles: Collection[Role] = (), least: str = "") -> Project:
-        """Return the project whose id is in the path.
+        """Return the project whose id is in the path, after a check of the caller's role in it.
 
-        ``roles``: the roles that are allowed, empty for any role; ``least``: name of the lowest one for the error text.
-        Raises MixpanelError (403) if the service account has no role in the project, or none of ``roles``.
+        Args:
+            roles: the allowed roles; empty: any role.
+            least: the name of the lowest allowed role, for the text of the error.
+
+        Raises:
+            MixpanelError: 403 if the service account has no role in the project, or none of ``roles``.
         """
         caller = Caller(self.account, None)
         project = accessible_project(caller, self.registry, self.number("project_id"))
@@ -74,7 +78,9 @@ class AppApi:
     def router(self, routes: Routes) -> APIRouter:
         """Return a router with the given routes.
 
-        ``routes``: (method, path below ``/api/app``, handler), optionally with the status of a success (default: 200).
+        Args:
+            routes: for each route the method, the path below ``/api/app``, the handler, and optionally the HTTP status
+                of a successful response (default: 200).
         """
         router = APIRouter()
         for method, path, handler, *status in routes:

@@ -59,7 +59,8 @@ class Removals(_Form):
 class ServiceAccounts:
     """Handlers for service accounts.
 
-    The caller must be an owner or admin of the organisation, or of the project for the list of a project's accounts.
+    The caller must be an owner or admin of the organisation. For the list of a project's accounts, the caller must be
+    an owner or admin of the project.
     """
 
     def all(self, app_request: AppRequest) -> JsonObject:
@@ -72,7 +73,7 @@ class ServiceAccounts:
         )
 
     def accounts_of_project(self, app_request: AppRequest) -> JsonObject:
-        """Return the service accounts that have a role in the project in the path, with this role."""
+        """Return the service accounts that have a role in the project in the path, each with that role."""
         project = app_request.managed_project()
         accounts = [account for account in app_request.registry.accounts() if project.id in account.roles]
         return _success_body([_member_view(app_request, account, project) for account in accounts])
@@ -191,7 +192,7 @@ def _account_view(app_request: AppRequest, account: Account) -> JsonObject:
 
 
 def _member_view(app_request: AppRequest, account: Account, project: Project) -> JsonObject:
-    """Return a service account in the form of a project's list, with its role in the project."""
+    """Return an entry of the list of a project's service accounts: the account and its role in the project."""
     role = account.roles[project.id]
     return {
         **_account_view(app_request, account),

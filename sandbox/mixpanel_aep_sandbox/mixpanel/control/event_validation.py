@@ -43,10 +43,14 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def parse_events(body: bytes, project: Project, now_ms: int) -> list[Row]:
-    """Return the rows for the events and lines in the body of a request to add events.
+    """Return the rows to store for the events and lines in the body of a request to add events.
 
-    ``mixpanel_event`` in ``openapi/mixpanel_control.yaml`` describes the body. ``now_ms`` is the time of events without
-    a time, in epoch milliseconds.
+    ``mixpanel_event`` in ``openapi/mixpanel_control.yaml`` describes the body.
+
+    Args:
+        body: the body of the request.
+        project: the project to which the events are added.
+        now_ms: the time of events that have none, in epoch milliseconds.
 
     Raises:
         InvalidEventsError: The body, an event or a line is invalid.
@@ -90,7 +94,14 @@ def _make_row(given: _EventInput, project: Project, now_ms: int) -> Row:
 
 
 def _make_raw_row(line: bytes, given: _EventInput, project: Project, now_ms: int) -> Row:
-    """Return a row whose line is exported unchanged, even if the line is not an event; ``given.at`` sets its day."""
+    """Return a row for a line that exports return unchanged, even if the line is not an event.
+
+    Args:
+        line: the line, without a line end.
+        given: the event in the body; its ``at`` determines the day on which the line is exported.
+        project: the project to which the line is added.
+        now_ms: the time of processing if the body has none, in epoch milliseconds.
+    """
     if b"\n" in line:
         raise ValueError("a raw line must not contain a line feed")
     if given.at is None:

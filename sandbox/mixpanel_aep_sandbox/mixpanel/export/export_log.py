@@ -19,7 +19,7 @@ _KIND = "mixpanel_export"
 
 
 class ExportLog:
-    """Stores the response bytes of each complete export, and stores identical bytes only once."""
+    """The responses of all complete exports, as the bytes that were sent. Identical responses are stored only once."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state, self._store = state, state.store
@@ -29,7 +29,13 @@ class ExportLog:
     def record(
         self, project_id: int, export_params: ExportParams, query: Mapping[str, str]
     ) -> ExportRecording:
-        """Start the recording of an export's response; ``query`` are the query parameters of the request."""
+        """Start the recording of an export's response.
+
+        Args:
+            project_id: the id of the exported project.
+            export_params: the parsed parameters of the export.
+            query: the query parameters as the client sent them.
+        """
         with self._lock:
             self._pending += 1
             path = self._store.file("mixpanel", "returned", f"pending-{self._pending}")
@@ -51,9 +57,12 @@ class ExportLog:
             self._store.put(_KIND, str(number), {"export": number, "at": at, **parameters, "content": digest})
 
     def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[JsonObject]:
-        """Return the log entries of exports whose days are in the range, oldest first.
+        """Return the log entries of exports whose days are in a range, oldest first.
 
-        ``project_id`` None means all projects. ``from_date`` and ``to_date`` are YYYY-MM-DD, or empty for no limit.
+        Args:
+            project_id: the id of the exported project; None: all projects.
+            from_date: the first day of the range as YYYY-MM-DD; empty: no limit.
+            to_date: the last day of the range as YYYY-MM-DD; empty: no limit.
         """
         return [
             body
@@ -81,7 +90,10 @@ class ExportLog:
 
 
 class ExportRecording:
-    """The response bytes of a running export; they are added to the log only if the client receives all of them."""
+    """The response bytes of a running export, in a file.
+
+    They are added to the log of exports if the client receives all of them, and deleted otherwise.
+    """
 
     def __init__(self, log: ExportLog, path: Path, parameters: JsonObject) -> None:
         self._log, self._path, self._parameters = log, path, parameters

@@ -14,7 +14,16 @@ _MAX_ROWS = 100_000
 
 @dataclass(frozen=True)
 class ExportParams:
-    """The parsed parameters of an export; ``events``, ``where`` and ``limit`` are None if they do not restrict it."""
+    """The parsed parameters of an export.
+
+    Attributes:
+        from_date: the first exported day.
+        to_date: the last exported day.
+        events: the names of the exported events; None: all events.
+        where: returns whether an event is exported; None: all events are.
+        limit: the maximum number of rows; None: no limit.
+        time_in_ms: whether ``time`` is exported in milliseconds; otherwise in seconds.
+    """
 
     from_date: date
     to_date: date
@@ -54,7 +63,16 @@ def parse_export_params(params: Params, project: Project, now: datetime) -> Expo
 
 
 def check_history(project: Project, from_date: date, today: date) -> None:
-    """Raise MixpanelError (403) if ``from_date`` is more days before ``today`` than the project's plan includes."""
+    """Check that the project's plan includes the days of a request.
+
+    Args:
+        project: the project.
+        from_date: the first requested day.
+        today: the current date in the project's time zone.
+
+    Raises:
+        MixpanelError: 403 if ``from_date`` is earlier than the number of past days that the plan includes.
+    """
     days = project.history_days
     if days is not None and from_date < today - timedelta(days):
         raise MixpanelError(403, f"Date range exceeds {days} days into the past")

@@ -98,12 +98,17 @@ class Export:
         )
 
     def _lines(self, row_filter: _RowFilter, now_ms: int) -> Iterator[bytes]:
-        """Return an iterator over the exported lines, without line ends, of events visible at ``now_ms``."""
+        """Return an iterator over the exported lines, without line ends.
+
+        Args:
+            row_filter: selects the rows, and changes their lines as the request requires.
+            now_ms: the time of the request in epoch milliseconds; rows that become visible later are not exported.
+        """
         export_params, project = row_filter.export_params, row_filter.project
-        days = self._event_store.days(project, export_params.from_date, export_params.to_date)
+        days = self._event_store.days_with_rows(project, export_params.from_date, export_params.to_date)
         # The days are not in chronological order, so that clients cannot rely on the last row being the newest.
         days.sort(key=lambda day: zlib.crc32(str(day).encode()))
-        rows = chain.from_iterable(self._event_store.day(project, day, now_ms) for day in days)
+        rows = chain.from_iterable(self._event_store.exported_rows(project, day, now_ms) for day in days)
         return (
             row_filter.line(row)
             for row in islice((row for row in rows if row_filter.matches(row)), export_params.limit)
@@ -143,12 +148,15 @@ class _RowFilter:
         return without_properties(line, self.hidden) if self.hidden else line
 
     def _event_for_where(self, event: JsonObject) -> JsonObject:
-        """Change the event's times to the form that ``where`` is evaluated on, by the project's switches; return it."""
+        """Change the times in a parsed event to the values on which Mixpanel evaluates ``where``, and return the event.
+
+        The switches ``where_time`` and ``where_processing_ms`` of the project determine these values.
+        """
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):
             return event
         if switches.where_time == "utc" and isinstance(properties.get("time"), int):
-            properties["time"] = self.project.instant(properties["time"])
+            properties["time"] = self.project.to_epoch_seconds(properties["time"])
         processed, exact = properties.get("mp_processing_time_ms"), switches.where_processing_ms
         if isinstance(processed, int):
             properties["mp_processing_time_ms"] = processed - processed % exact
@@ -173,7 +181,11 @@ def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool)
 
 
 def _split_start(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first lines, up to a size that decides about compression, and an iterator over the other lines."""
+    """Read lines until their total size is above the size from which a response is compressed, or no lines are left.
+
+    Returns:
+        The lines that were read, joined, and an iterator over the remaining lines.
+    """
     start = b""
     for line in lines:
         start += line

@@ -121,7 +121,11 @@ class _Parser:
         raise WhereError(f"unexpected {token or 'end'!r}")
 
     def _parse_property(self, look_up: Callable[[Event, str], object]) -> Node:
-        """Parse ``["name"]``; ``look_up`` returns the value of the name in an event."""
+        """Parse a property's name in brackets, ``["name"]``, and return the node that reads the property from an event.
+
+        Args:
+            look_up: returns the value of the property with a name in an event.
+        """
         self._expect("[")
         token = self._next_token()
         if token[:1] not in "\"'" or not token:

@@ -115,7 +115,7 @@ def logical_and(left: object, right: object) -> bool:
 
 
 def logical_not(value: object) -> object:
-    """Return the result of ``not``: true for undefined, and undefined for other values than booleans."""
+    """Return the result of ``not``: the inverse of a boolean, true for ``UNDEFINED``, else ``UNDEFINED``."""
     if isinstance(value, bool):
         return not value
     return True if value is UNDEFINED else UNDEFINED

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from mixpanel_aep_sandbox.mixpanel.auth import (
     authenticate,
     check_region,
-    credential_spellings,
+    possible_credentials,
     requested_project,
     requested_region,
 )
@@ -49,9 +49,17 @@ def authorize_import(
 
 
 def _project_by_credentials(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
-    """Return the project whose token is the user name of the Basic credentials, which have no password, or None."""
+    """Return the project whose token is the user name of Basic credentials without a password.
+
+    Return None if the request has no such credentials.
+
+    Args:
+        request: the request.
+        registry: the projects.
+        project_id: the id that the request names; empty: none.
+    """
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    for user, secret in credential_spellings(rest.strip()) if scheme.lower() == "basic" else ():
+    for user, secret in possible_credentials(rest.strip()) if scheme.lower() == "basic" else ():
         found = next((each for each in registry.projects() if each.token == user and not secret), None)
         if found is not None and project_id in ("", str(found.id)):
             check_region(request, found)

@@ -20,7 +20,7 @@ _NOT_STORED = ("token", "ip", "$ip")
 
 @dataclass(frozen=True)
 class Arrival:
-    """Properties of an ingestion request that all its events share."""
+    """What all events of one ingestion request have in common: when, where and how they arrived."""
 
     now_ms: int
     """Time of the request in epoch milliseconds."""

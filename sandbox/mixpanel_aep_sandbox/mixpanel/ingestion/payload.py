@@ -25,26 +25,26 @@ _NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
 class PayloadError(Exception):
-    """A request is rejected as a whole, with an HTTP status and an error text."""
+    """The reason why a request is rejected as a whole: an HTTP status and an error text."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
         self.status, self.error = status, error
         self.params: dict[str, str] = {}
         """The request's parameters that were parsed before the error, which decide about the form of the response."""
-        self.in_data = False
+        self.has_data_parameter = False
         """Whether the request has the parameter ``data``."""
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A decoded ingestion request."""
+    """The records and parameters of an ingestion request, independent of the form in which the client sent them."""
 
     records: list[object]
     """The parsed records, not validated; bytes that are not UTF-8 are lone surrogates in texts."""
     params: dict[str, str]
     """Parameters of the query and of the form; those of the form take precedence."""
-    in_data: bool
+    has_data_parameter: bool
     """Whether the records came in the parameter ``data``, as older clients and most SDKs send them."""
     size: int
     """Size of the uncompressed records in bytes."""
@@ -61,7 +61,7 @@ async def read_payload(request: Request) -> Payload:
         body = _decompress(await _read_body(request), request.headers.get("content-encoding", ""))
         return _decode(body, request.headers.get("content-type", ""), params)
     except PayloadError as error:
-        error.params, error.in_data = params, "data" in params
+        error.params, error.has_data_parameter = params, "data" in params
         raise
 
 
@@ -77,14 +77,14 @@ def _decode(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
     size = len(body)
     if not body and "data" in params:
         plain = _decode_data_parameter(params["data"])
-        records, in_data, size = _parse_records(plain), True, len(plain)
+        records, has_data_parameter, size = _parse_records(plain), True, len(plain)
     elif kind in _NDJSON:
-        records, in_data = [_parse_json(line) for line in body.split(b"\n") if line.strip()], False
+        records, has_data_parameter = [_parse_json(line) for line in body.split(b"\n") if line.strip()], False
     else:
-        records, in_data = _parse_records(body), False
+        records, has_data_parameter = _parse_records(body), False
     if len(records) > MOST_RECORDS:
         raise PayloadError(413, f"request exceeds max limit of {MOST_RECORDS} records")
-    return Payload(records, params, in_data, size)
+    return Payload(records, params, has_data_parameter, size)
 
 
 async def _read_body(request: Request) -> bytes:
@@ -135,7 +135,7 @@ def _decode_data_parameter(text: str) -> bytes:
 
 
 def _parse_records(text: bytes) -> list[object]:
-    """Parse a JSON array of records, or one record."""
+    """Return the records in a JSON text, which is an array of records or one record."""
     if not text.strip():
         raise PayloadError(400, "data, missing or empty")
     found = _parse_json(text)

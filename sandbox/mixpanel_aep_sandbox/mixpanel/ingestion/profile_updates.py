@@ -20,7 +20,12 @@ Form = Callable[[object], bool]
 
 
 def update_fault(record: object, *, group: bool) -> ValidationFault | None:
-    """Validate a profile update; return its first fault, or None if it is valid. ``group``: sent to ``/groups``."""
+    """Validate a profile update; return its first fault, or None if it is valid.
+
+    Args:
+        record: the update, which may be any JSON value.
+        group: whether it is the update of a group profile, which was sent to ``/groups``.
+    """
     if not isinstance(record, dict):
         return ValidationFault("", "the update is not an object")
     for name in ("$token", "$group_key", "$group_id") if group else ("$token", "$distinct_id"):
@@ -56,12 +61,12 @@ def changed_properties(properties: Properties, record: JsonObject) -> Properties
 
 
 def _set(properties: Properties, given: JsonObject) -> Properties:
-    """Set properties; existing values are replaced."""
+    """Return the properties after ``$set``, which replaces existing values."""
     return {**properties, **given}
 
 
 def _set_once(properties: Properties, given: JsonObject) -> Properties:
-    """Set properties that do not exist yet."""
+    """Return the properties after ``$set_once``, which does not replace existing values."""
     return {**given, **properties}
 
 
@@ -99,7 +104,7 @@ def _remove(properties: Properties, given: JsonObject) -> Properties:
 
 
 def _unset(properties: Properties, given: list[str]) -> Properties:
-    """Remove the properties with these names."""
+    """Return the properties after ``$unset``, which removes properties by name."""
     return {name: value for name, value in properties.items() if name not in given}
 
 

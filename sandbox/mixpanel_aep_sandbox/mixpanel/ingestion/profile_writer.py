@@ -20,7 +20,13 @@ class ProfileWriter:
         self._state, self._profiles = state, profiles
 
     def update(self, project: Project, records: Sequence[JsonObject], *, group: bool) -> None:
-        """Apply valid updates in order, in one transaction. ``group``: the updates were sent to ``/groups``."""
+        """Apply valid updates to the profiles of a project in order, in one transaction.
+
+        Args:
+            project: the project.
+            records: the updates.
+            group: whether they are updates of group profiles, which were sent to ``/groups``.
+        """
         now_ms = self._state.clock.milliseconds()
         with self._state.store.transaction():
             by_group_key: dict[str, dict[str, Profile]] = {}
@@ -35,7 +41,15 @@ class ProfileWriter:
     def _apply(
         self, project: Project, profiles: dict[str, Profile], record: JsonObject, group: str, now_ms: int
     ) -> None:
-        """Apply one update to the stored profile and to ``profiles``, the profiles of one group key (empty: users)."""
+        """Apply one update to the stored profile and to ``profiles``.
+
+        Args:
+            project: the project.
+            profiles: the profiles of the group key, or all user profiles, by profile key.
+            record: the update.
+            group: the group key; empty for user profiles.
+            now_ms: the time of the request in epoch milliseconds.
+        """
         distinct_id = record["$group_id"] if group else record["$distinct_id"]
         key = profile_key(group, distinct_id)
         if is_deletion(record):

@@ -52,6 +52,6 @@ class IngestionLimiter:
             raise PayloadError(429, _EXCEEDED)
 
     def clear(self) -> None:
-        """Delete all counts."""
+        """Delete the counts of all projects."""
         with self._lock:
             self._requests.clear()

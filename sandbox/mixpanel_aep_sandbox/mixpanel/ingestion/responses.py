@@ -20,7 +20,13 @@ _PHRASES = {413: "Request Entity Too Large"}
 
 @dataclass(frozen=True)
 class FailedRecord:
-    """A rejected record: its position in the request (from 0), its ``$insert_id``, and its fault."""
+    """A rejected record of an ingestion request.
+
+    Attributes:
+        index: the position of the record in the request, from 0.
+        insert_id: the record's ``$insert_id``, or an empty text.
+        fault: why the record was rejected.
+    """
 
     index: int
     insert_id: object
@@ -50,9 +56,12 @@ def error_response(status: int, error: str) -> Response:
 
 
 def import_response(count: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """Return the response to an import: the number of imported records, and the failed records.
+    """Return the response to an import. Its status is 400 if a record failed.
 
-    The status is 400 if a record failed. ``key``: name of the JSON key for a failed record's ``$insert_id``.
+    Args:
+        count: the number of imported records.
+        failed: the rejected records.
+        key: the name of the JSON key for a rejected record's ``$insert_id``.
     """
     if not failed:
         return JSONResponse({"code": 200, "num_records_imported": count, "status": "OK"})

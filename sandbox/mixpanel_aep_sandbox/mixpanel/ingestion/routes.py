@@ -40,7 +40,7 @@ Validate = Callable[[object], ValidationFault | None]
 
 
 class Ingestion:
-    """Handlers of the ingestion API for all projects."""
+    """Handlers that receive events and profile updates, and store each in the project of its token or credentials."""
 
     def __init__(
         self, state: SandboxState, registry: ProjectRegistry, event_store: EventStore, profiles: ProfileStore
@@ -88,7 +88,7 @@ class Ingestion:
         now_ms = self._state.clock.milliseconds()
         valid, failed = _validate_records(payload.records, lambda record: import_fault(record, now_ms))
         self._store_events(request, project, valid, imported=True)
-        if payload.in_data and "strict" not in payload.params:
+        if payload.has_data_parameter and "strict" not in payload.params:
             return _respond(payload, len(valid), failed, "insert_id")
         strict = payload.params.get("strict", "1") != "0"
         return import_response(len(valid), failed if strict else [], project.switches.failed_record_key)
@@ -151,7 +151,7 @@ def _payload_error_response(path: str, error: PayloadError) -> Response:
 
     Errors with another status than 400 are always JSON.
     """
-    if error.status != 400 or (path == "/import" and not error.in_data):
+    if error.status != 400 or (path == "/import" and not error.has_data_parameter):
         return error_response(error.status, error.error)
     return short_response(error.params, error.error)
 
@@ -159,7 +159,12 @@ def _payload_error_response(path: str, error: PayloadError) -> Response:
 def _validate_records(
     records: Sequence[object], validate: Validate
 ) -> tuple[list[JsonObject], list[FailedRecord]]:
-    """Return the valid records and the failed records; ``validate`` returns a record's fault or None."""
+    """Return the valid records and the failed records, both in the order of the request.
+
+    Args:
+        records: the records of the request.
+        validate: returns the fault of a record, or None.
+    """
     valid: list[JsonObject] = []
     failed: list[FailedRecord] = []
     for index, record in enumerate(records):
@@ -178,9 +183,16 @@ def _insert_id(record: object) -> object:
 
 
 def _respond(payload: Payload, valid: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """Return the short response, a success if ``valid``, the number of valid records, is not 0.
+    """Return the response to a request whose records were validated.
 
-    With ``strict``, return the JSON response with the fault of each invalid record.
+    With the parameter ``strict``, it is JSON with the fault of each invalid record. Otherwise it is the short response,
+    which reports success if at least one record is valid.
+
+    Args:
+        payload: the request.
+        valid: the number of valid records.
+        failed: the invalid records.
+        key: the name of the JSON key for a failed record's ``$insert_id``.
     """
     if payload.flag("strict"):
         return import_response(valid, failed, key)
@@ -189,7 +201,7 @@ def _respond(payload: Payload, valid: int, failed: Sequence[FailedRecord], key: 
 
 
 def _share_of_bytes(payload: Payload, records: Sequence[object]) -> int:
-    """Return the approximate size of some of the payload's records in bytes, as if all records had the same size."""
+    """Return the approximate size in bytes of some of a payload's records, as if all had the same size."""
     return payload.size * len(records) // max(1, len(payload.records))
 
 

@@ -39,7 +39,12 @@ _INVALID_IDS = frozenset(
 
 @dataclass(frozen=True)
 class ValidationFault:
-    """The reason why a record is invalid: the path of the field (empty: the record as a whole), and an error text."""
+    """The reason why a record is invalid.
+
+    Attributes:
+        field: the path of the invalid field, such as ``properties.time``; empty if the record as a whole is invalid.
+        message: the error text.
+    """
 
     field: str
     message: str
@@ -48,7 +53,9 @@ class ValidationFault:
 def import_fault(record: object, now_ms: int) -> ValidationFault | None:
     """Validate an event sent to ``/import``; return its first fault, or None if it is valid.
 
-    ``now_ms`` is the time of the request in epoch milliseconds.
+    Args:
+        record: the event, which may be any JSON value.
+        now_ms: the time of the request in epoch milliseconds.
     """
     if not isinstance(record, dict):
         return _NOT_AN_OBJECT
@@ -68,7 +75,9 @@ def import_fault(record: object, now_ms: int) -> ValidationFault | None:
 def track_fault(record: object, now_ms: int) -> ValidationFault | None:
     """Validate an event sent to ``/track``, which must be at most five days old; return its first fault, or None.
 
-    ``now_ms`` is the time of the request in epoch milliseconds.
+    Args:
+        record: the event, which may be any JSON value.
+        now_ms: the time of the request in epoch milliseconds.
     """
     if not isinstance(record, dict):
         return _NOT_AN_OBJECT

@@ -23,7 +23,7 @@ class DocumentStore:
         self.seed()
 
     def seed(self) -> None:
-        """Store the demo shop's documents, unless they were stored since the last reset."""
+        """Store the documents of the demo shop, unless that was done since the last reset."""
         if self._store.get(_SEEDED, "shelf"):
             return
         found: dict[Kind, list[Document]] = json.loads(data.SHOP_DOCUMENTS.read_text("utf-8"))
@@ -100,5 +100,5 @@ def _key(kind: Kind, document: Document) -> str:
 
 
 def _kind(project_id: int, kind: Kind) -> str:
-    """Return the kind under which the sandbox's store has the documents of a kind in a project."""
+    """Return the kind under which ``Store`` has documents of this kind and project: ``mixpanel_cohort:7``."""
     return f"mixpanel_{kind}:{project_id}"

@@ -16,10 +16,10 @@ Raw = Mapping[str, bytes]
 
 
 class Row(NamedTuple):
-    """An event as its export line, with the values that the sandbox uses to find, sort and count events."""
+    """An event as its export line, with the values by which the sandbox finds, sorts and counts events."""
 
     day: int
-    """Day of the stored time, in days since 1970-01-01, with which ``from_date`` and ``to_date`` are compared."""
+    """The day of ``time_ms``, in days since 1970-01-01. Exports compare it with ``from_date`` and ``to_date``."""
     visible_ms: int
     """Time from which exports return the row, in epoch milliseconds; usually the time of processing."""
     processed_ms: int
@@ -29,7 +29,7 @@ class Row(NamedTuple):
     insert_id: str
     """``$insert_id``, or an empty text."""
     time_ms: int
-    """The stored ``time`` in milliseconds since 1970, in UTC or in the project's local time."""
+    """``time`` as the export returns it, but in milliseconds: in UTC, or in the project's local time read as UTC."""
     line: bytes
     """The event as compact JSON in the export's key order, without a line end."""
 

@@ -23,9 +23,9 @@ _COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_m
 
 
 class EventStore:
-    """Event rows of all projects by day, after the mutation rules that are in effect.
+    """The events of all projects as rows of the export, by day, with the project's mutation rules applied.
 
-    Added events are in an SQLite file; demo events are generated when they are read.
+    Added events are in an SQLite file. The events of a project's demo data are generated when they are read.
     """
 
     def __init__(self, state: SandboxState) -> None:
@@ -70,8 +70,8 @@ class EventStore:
             self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
         self.rules.delete_project(project_id)
 
-    def days(self, project: Project, first: date, last: date) -> list[int]:
-        """Return the days from ``first`` to ``last`` that may have rows, in days since 1970-01-01, ascending."""
+    def days_with_rows(self, project: Project, first: date, last: date) -> list[int]:
+        """Return the days from ``first`` to ``last`` that may have events, in days since 1970-01-01, ascending."""
         low, high = (first - _EPOCH).days, (last - _EPOCH).days
         with self._lock:
             found = self._db.execute(
@@ -81,28 +81,48 @@ class EventStore:
         demo = (day for day in demo_days(project.source) if low <= day <= high)
         return sorted({day for (day,) in found} | set(demo))
 
-    def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """Yield the rows of a day (days since 1970-01-01) that an export at ``now_ms`` returns, in the export's order.
+    def exported_rows(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+        """Yield the rows that an export of one day returns at a time, in the export's order.
 
-        Rows are ordered by shard, as in real exports. A day of a project with a ``scale`` is generated in pieces, each
-        as large as the shop's day, so that the complete day is never in memory. No event is in two pieces.
+        Rows are ordered by shard, as in real exports: by a hash of the ``distinct_id`` (``_sort_key``). The demo data
+        of a project with a ``scale`` is generated in pieces, each as large as the shop's day, so that the complete day
+        is never in memory. No event is in two pieces.
+
+        Args:
+            project: the project.
+            day: the day, in days since 1970-01-01.
+            now_ms: the time of the request in epoch milliseconds; rows that become visible later are left out.
         """
         rules = self.rules.rules_in_effect(project.id, now_ms, raw=True)
         visible_at_ms = now_ms - project.switches.visibility_delay_seconds * 1000
         for copy in range(project.scale):
             yield from self._piece(project, day, copy, visible_at_ms, rules)
 
-    def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """Yield the rows of a day that the Query API uses; for a project with a ``scale``, only the first piece.
+    def queried_rows(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+        """Yield the rows of a day from which the Query API computes its results.
 
-        Of rows with the same event, time, ``distinct_id`` and ``$insert_id``, only the row that was processed last is
-        returned (mixpanel/docs: reference/import-events.mdx); the raw export returns all of them.
+        For a project with a ``scale``, these are only the rows of the first piece. Of rows with the same event, time,
+        ``distinct_id`` and ``$insert_id``, only the row that was processed last is returned (mixpanel/docs:
+        reference/import-events.mdx); the raw export returns all of them.
+
+        Args:
+            project: the project.
+            day: the day, in days since 1970-01-01.
+            now_ms: the time of the query in epoch milliseconds; rows that become visible later are left out.
         """
         rules = self.rules.rules_in_effect(project.id, now_ms, raw=False)
         yield from _remove_duplicates(self._piece(project, day, 0, now_ms, rules))
 
     def _piece(self, project: Project, day: int, copy: int, visible_at_ms: int, rules: Rules) -> list[Row]:
-        """Return one piece of a day: demo rows of this ``copy``, and for copy 0 the added rows, after the rules."""
+        """Return the rows of one piece of a day, sorted as in an export, with the mutation rules applied.
+
+        Args:
+            project: the project.
+            day: the day, in days since 1970-01-01.
+            copy: the number of the piece, from 0; the first piece also contains the added events.
+            visible_at_ms: rows that become visible after this time are left out, in epoch milliseconds.
+            rules: the mutation rules in effect.
+        """
         rows = [row for row in demo_rows_of_day(project.source, day, copy) if row.visible_ms <= visible_at_ms]
         if copy == 0:
             rows += self._added_rows(project.id, day, visible_at_ms)
@@ -121,7 +141,11 @@ class EventStore:
 
 
 def _remove_duplicates(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield the rows, but of duplicates only the one processed last; rows without ``$insert_id`` are not duplicates."""
+    """Yield one row of each set of duplicates: the one that was processed last.
+
+    Duplicates have the same event, time in seconds, ``distinct_id`` and ``$insert_id``. A row without an ``$insert_id``
+    has no duplicates.
+    """
     last: dict[tuple[str, int, str, str] | int, Row] = {}
     for number, row in enumerate(rows):
         key = (row.event, row.time_ms // 1000, row.distinct_id, row.insert_id) if row.insert_id else number

@@ -26,8 +26,11 @@ class _Rule(BaseModel):
     """Time of the sandbox's clock from which the rule is in effect; 0 means the time at which the rule is added."""
 
 
-class Rewrite(_Rule):
-    """An identity merge: earlier and later rows of the ``distinct_id`` ``from`` are exported with the id ``to``."""
+class IdentityMerge(_Rule):
+    """An identity merge: all rows with the ``distinct_id`` ``from`` are exported with the id ``to``.
+
+    This applies to rows that were stored before the merge and to later ones.
+    """
 
     kind: Literal["rewrite"] = "rewrite"
     from_id: str = Field(alias="from")
@@ -58,7 +61,7 @@ class Rewrite(_Rule):
 
 
 class Deletion(_Rule):
-    """A deletion of rows that match all given fields; rows that are processed after the deletion are not deleted.
+    """A deletion of the rows that match all given fields and were processed before the deletion.
 
     Mixpanel hides deleted rows from the Query API at once, but may take up to 30 days to purge them; until then the raw
     export returns them.
@@ -89,7 +92,7 @@ class Deletion(_Rule):
 
 
 class Compaction(_Rule):
-    """A removal of duplicates that were processed before it: only the row processed last remains.
+    """A removal of duplicates among the rows that were processed before it: only the row processed last remains.
 
     Duplicates are rows with the same event, ``distinct_id``, ``$insert_id`` and day. Mixpanel's compaction compares the
     day, not the exact time.
@@ -119,7 +122,7 @@ class Compaction(_Rule):
         )
 
 
-AnyRule = Rewrite | Deletion | Compaction
+AnyRule = IdentityMerge | Deletion | Compaction
 Rules = list[AnyRule]
 _rule: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
 
@@ -131,7 +134,7 @@ class MutationRules:
         self._store, self._clock = state.store, state.clock
 
     def add(self, project_id: int, rule: AnyRule) -> None:
-        """Store a rule of a project; if its ``at`` is 0, it is in effect from now on."""
+        """Store a rule of a project; a rule whose ``at`` is 0 is in effect from the current time on."""
         rule = rule.model_copy(update={"project_id": project_id, "at": rule.at or self._clock.milliseconds()})
         with self._store.transaction():
             number = max((int(key) for key, _ in self._store.items(_KIND)), default=0) + 1
@@ -150,9 +153,12 @@ class MutationRules:
         return sorted((rule for rule in rules if rule.project_id == project_id), key=lambda rule: rule.at)
 
     def rules_in_effect(self, project_id: int, now_ms: int, *, raw: bool) -> Rules:
-        """Return the rules of a project that are in effect at ``now_ms`` (epoch milliseconds), in order.
+        """Return the rules of a project that are in effect at a time, in the order in which they took effect.
 
-        ``raw``: for the raw export, which does not apply deletions before their purge.
+        Args:
+            project_id: the id of the project.
+            now_ms: the time in epoch milliseconds.
+            raw: whether the rules are for the raw export, which does not apply a deletion before the rows are purged.
         """
         rules = [rule for rule in self.rules_of_project(project_id) if rule.at <= now_ms]
         return [

@@ -16,7 +16,7 @@ DistinctId = Annotated[StrictStr | StrictInt, Field(description="Text as a rule;
 
 
 class Profile(BaseModel):
-    """A user or group profile."""
+    """The profile of a user or of a group: its id and its properties."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,7 +33,10 @@ class Profile(BaseModel):
 
 
 class Cohort(BaseModel):
-    """A cohort of users: profiles that match ``where``, and the users ``distinct_ids``, with or without a profile."""
+    """A saved group of users: those whose profile matches ``where``, and those in ``distinct_ids``.
+
+    A user in ``distinct_ids`` is a member even without a profile.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +51,11 @@ class Cohort(BaseModel):
     def members(self, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
         """Return the members by profile key; a member without a profile gets one without properties.
 
-        ``profiles`` are the user profiles by key. Raises MixpanelError (400) if ``where`` is invalid.
+        Args:
+            profiles: the user profiles of the project, by profile key.
+
+        Raises:
+            MixpanelError: 400 if ``where`` is invalid.
         """
         test = merged_parameters({"where": self.where}).where()
         found = {key: each for key, each in profiles.items() if test and test(profile_as_event(each))}
@@ -59,15 +66,21 @@ class Cohort(BaseModel):
 
 
 class ProfileStore:
-    """The profiles of all projects: added profiles, and generated profiles of the demo shop that were not replaced."""
+    """The profiles of all projects: those that were added, and the generated profiles of the demo shop.
+
+    An added profile replaces a generated one with the same id.
+    """
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
 
     def current_profiles(self, project: Project, now_ms: int, group: str = "") -> dict[str, Profile]:
-        """Return a project's profiles at ``now_ms`` by profile key.
+        """Return the user profiles of a project, or its profiles of one group key, by profile key.
 
-        ``group``: the group key of group profiles; empty for user profiles.
+        Args:
+            project: the project.
+            now_ms: the time for which the demo shop's profiles are generated, in epoch milliseconds.
+            group: the group key of group profiles; empty for user profiles.
         """
         found: dict[str, Profile] = {}
         if project.source == "shop" and not group:

@@ -35,7 +35,7 @@ def _require_time_zone(name: str) -> str:
 
 
 class Project(BaseModel):
-    """A Mixpanel project and its settings."""
+    """A Mixpanel project, with the settings that determine how its stand-in behaves."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -79,13 +79,13 @@ class Project(BaseModel):
         return self
 
     def today(self, now: datetime) -> date:
-        """Return the date of the time ``now`` in the project's time zone, whatever ``time_is`` is."""
+        """Return the date in the project's time zone at the time ``now``. It does not depend on ``time_is``."""
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def stored_ms(self, instant_ms: int) -> int:
-        """Convert a point in time to the project's stored time, both in milliseconds since 1970.
+        """Convert a point in time to the ``time`` that the project stores and exports, both in milliseconds since 1970.
 
-        If ``time_is`` is ``project_local``, the stored time is the local time, interpreted as UTC.
+        If ``time_is`` is ``project_local``, that is the local time, read as if it were UTC.
         """
         if self.time_is == "utc":
             return instant_ms
@@ -93,8 +93,11 @@ class Project(BaseModel):
         offset = moment.utcoffset()
         return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
 
-    def instant(self, stored_seconds: float) -> float:
-        """Convert a stored time in seconds to epoch seconds; a local time that occurs twice means the first one."""
+    def to_epoch_seconds(self, stored_seconds: float) -> float:
+        """Convert an exported ``time`` of the project, in seconds, to epoch seconds.
+
+        Of a local time that occurs twice when clocks are set back, the first one is meant.
+        """
         if self.time_is == "utc":
             return stored_seconds
         wall = (_EPOCH + timedelta(seconds=stored_seconds)).replace(tzinfo=ZoneInfo(self.timezone))
@@ -157,7 +160,7 @@ class ProjectRegistry:
         return [Project.model_validate(body) for _, body in self._store.items(_PROJECT)]
 
     def put(self, project: Project) -> None:
-        """Insert or replace a project."""
+        """Store a project; a stored project with the same id is replaced."""
         self._store.put(_PROJECT, str(project.id), project.model_dump(mode="json"))
 
     def delete(self, project_id: int) -> None:

@@ -24,7 +24,12 @@ _KINDS = {bool: "boolean", int: "number", float: "number", list: "list", dict: "
 
 
 class _Session(NamedTuple):
-    """The stored results of a query, from which further pages are read."""
+    """The results of a profile query, from which the requests for further pages are answered.
+
+    Attributes:
+        query_key: the project, the page size and the parameters of the query, as one text.
+        rows: the matching profiles, in the form of the API's responses.
+    """
 
     query_key: str
     rows: list[JsonObject]
@@ -43,7 +48,7 @@ class Engage:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def clear(self) -> None:
-        """Delete all sessions."""
+        """Delete the stored results of all queries."""
         with self._lock:
             self._sessions.clear()
 
@@ -95,7 +100,11 @@ class Engage:
         }
 
     def _continue_session(self, session_id: str, query_key: str) -> list[JsonObject]:
-        """Return the stored results of a session. Raises MixpanelError (400) if they are not of the same query."""
+        """Return the results of a session.
+
+        Raises:
+            MixpanelError: 400 if the session does not exist or is that of another query.
+        """
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None or session.query_key != query_key:
@@ -169,7 +178,12 @@ def _requested_keys(params: Params, group: str) -> set[str] | None:
 
 
 def _row(profile: Profile, names: list[str] | None) -> JsonObject:
-    """Return a profile as the Query API returns it, with only the properties ``names`` unless None."""
+    """Return a profile as the Query API returns it.
+
+    Args:
+        profile: the profile.
+        names: the names of the properties to include; None: all.
+    """
     row = profile.as_row()
     if names is not None:
         row["$properties"] = {name: row["$properties"][name] for name in names if name in row["$properties"]}

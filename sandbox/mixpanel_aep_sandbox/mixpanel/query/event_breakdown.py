@@ -30,7 +30,10 @@ class EventBreakdown:
         self._event_store = event_store
 
     def names(self, request: QueryRequest) -> list[str]:
-        """Return the most common event names, at most ``limit`` (default 255), in the order that the project sets."""
+        """Return the most common event names, at most ``limit`` (default 255).
+
+        The switch ``event_names_order`` of the project determines their order.
+        """
         kind = request.params.choice("type", *_KINDS)
         limit = request.params.integer("limit", least=1, most=_MOST) or 255
         total: Counter[str] = Counter()
@@ -73,16 +76,26 @@ class EventBreakdown:
                     continue
 
     def _recent(self, request: QueryRequest) -> Iterator[Row]:
-        """Yield the rows of the last 31 days. Raises MixpanelError (403) if the plan includes fewer days."""
+        """Yield the rows of the last 31 days, including today.
+
+        Raises:
+            MixpanelError: 403 if the project's plan includes fewer days.
+        """
         today = request.project.today(request.now)
         first = today - timedelta(_DAYS - 1)
         check_history(request.project, first, today)
-        for day in self._event_store.days(request.project, first, today):
-            yield from self._event_store.sample(request.project, day, request.now_ms)
+        for day in self._event_store.days_with_rows(request.project, first, today):
+            yield from self._event_store.queried_rows(request.project, day, request.now_ms)
 
 
 def _weight(kind: str, count: int, people: set[str]) -> float:
-    """Return the count of an event by ``type``: all events, unique users, or the average number per user."""
+    """Return the number by which event names are ranked.
+
+    Args:
+        kind: ``general`` for the number of events, ``unique`` for that of users, ``average`` for events per user.
+        count: the number of events with the name.
+        people: the ``distinct_id``s of these events; not needed for ``general``.
+    """
     if kind == "general":
         return count
     return len(people) if kind == "unique" else count / len(people)

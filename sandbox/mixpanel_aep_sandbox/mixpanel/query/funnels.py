@@ -38,7 +38,7 @@ class Funnel(BaseModel):
 
 
 class _StepEvent(NamedTuple):
-    """An event of a person that is a step of the funnel."""
+    """An event of a person whose name is a step of the funnel."""
 
     time_ms: int
     event: str
@@ -46,7 +46,7 @@ class _StepEvent(NamedTuple):
 
 @dataclass
 class _Bucket:
-    """Totals for the people who entered the funnel in one period; each list has one number per step."""
+    """Totals for the people who entered a funnel in one period. Each list has one number for each step."""
 
     counts: list[int]
     """Number of people who completed the step."""
@@ -112,8 +112,8 @@ class Funnels:
         """Yield for each person the events from ``first`` to ``last`` that are steps of the funnel, sorted by time."""
         test, steps = request.params.where(), frozenset(funnel.steps)
         found: dict[str, list[_StepEvent]] = {}
-        for day in self._event_store.days(request.project, first, last):
-            for row in self._event_store.sample(request.project, day, request.now_ms):
+        for day in self._event_store.days_with_rows(request.project, first, last):
+            for row in self._event_store.queried_rows(request.project, day, request.now_ms):
                 if row.event in steps and _matches(test, row.line):
                     found.setdefault(row.distinct_id, []).append(_StepEvent(row.time_ms, row.event))
         for events in found.values():
@@ -154,7 +154,15 @@ def _first_entry_day(events: list[_StepEvent], step: str, first: date, last: dat
 def _count_steps(
     bucket: _Bucket, steps: list[str], events: list[_StepEvent], first: date, within_ms: int
 ) -> None:
-    """Add the steps that one person completed, in order and within ``within_ms``, to the totals of the bucket."""
+    """Add the steps that one person completed to the totals of a period.
+
+    Args:
+        bucket: the totals of the period in which the person entered the funnel.
+        steps: the names of the funnel's events, in order.
+        events: the person's events that are steps, sorted by time.
+        first: the first day of the query; earlier events do not count.
+        within_ms: the time after the first step in which a step must be completed, in milliseconds.
+    """
     start_ms = before_ms = (first - _EPOCH).days * _DAY_MS
     at = 0
     for event in events:

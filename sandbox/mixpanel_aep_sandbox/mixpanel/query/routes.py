@@ -42,9 +42,14 @@ Handler = Callable[[QueryRequest], object]
 class QueryApi:
     """Connects the handlers of the Query API to HTTP, and checks credentials, project, region, plan and rate limits.
 
-    GET and POST are equivalent: the reference requires POST where clients send GET, and vice versa. Requests that are
-    rejected with 401, 402, 403 or 429 do not count against the rate limits; all other requests do. ``handlers`` are by
-    path below ``/api/query``.
+    GET and POST are equivalent, because the reference requires POST where clients send GET, and vice versa. Requests
+    that are rejected with 401, 402, 403 or 429 do not count against the rate limits; all other requests do.
+
+    Args:
+        state: the store, the clock and the settings of the sandbox.
+        registry: the projects and service accounts.
+        limiter: counts the requests of each project.
+        handlers: the handlers by path below ``/api/query``.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class SavedReports:
         ]
 
     def annotations(self, request: QueryRequest) -> JsonObject:
-        """Return the project's annotations from ``from_date`` to ``to_date``, both optional, in an older form.
+        """Return the annotations from ``from_date`` to ``to_date``, both optional, in the form of ``/api/2.0``.
 
         The reference no longer describes this form, but clients still use it (assumed [I]).
         """

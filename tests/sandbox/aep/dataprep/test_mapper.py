@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.dataprep.mapper import REQUIRED_MISSING, TRANSFORM_ERROR, Mapped, Mapper
-from mixpanel_aep_sandbox.aep.dataprep.models import FormFault
+from mixpanel_aep_sandbox.aep.dataprep.models import InvalidMappingSet
 
 pytestmark = pytest.mark.unit
 
@@ -252,5 +252,5 @@ def test_the_older_form_is_supported() -> None:
     ],
 )
 def test_a_body_that_is_not_a_mapping_set_is_refused(body: Any) -> None:
-    with pytest.raises(FormFault):
+    with pytest.raises(InvalidMappingSet):
         Mapper(body, {})

@@ -259,4 +259,4 @@ def test_a_batch_deleted_while_its_rows_are_read_is_not_an_error(
     monkeypatch.setattr("mixpanel_aep_sandbox.aep.ingestion.processing.process_batch.process_batch", reset)
     assert jobs.start(scope, "going").wait(10)
     assert ended.is_set()
-    assert scope.get(jobs.OUTCOMES, "going") is None
+    assert scope.get(jobs.BATCH_RESULTS, "going") is None

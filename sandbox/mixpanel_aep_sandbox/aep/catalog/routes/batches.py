@@ -1,4 +1,4 @@
-"""Catalog: batches (OAS:catalog.yaml)."""
+"""Routes by which clients list, read and change batches in Catalog (OAS:catalog.yaml)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.core.list_parameters import (
     whole_number,
 )
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import save_changed, settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, save_changed, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import shown_tags
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.ingestion.validation import parse_replay
@@ -38,7 +38,7 @@ _RANGES = (
 )
 """Query parameter, path of the number that it filters, and 1 for "greater than" or -1 for "less than"."""
 _LISTS = {"dataSet": "dataset", "batch": "id"}
-_OWN = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
+_HANDLED_PARAMETERS = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
 _ENDED = ("success", "failed")
 
 
@@ -54,19 +54,20 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("GET", "/lastBatches", _last_batches_by_dataset)
 
 
-def visible(scope: AepSandboxScope) -> list[JsonObject]:
+def visible_batches(scope: AepSandboxScope) -> list[JsonObject]:
     """Return the stored documents of the batches that Catalog shows, oldest first.
 
-    Catalog does not show batches that are hidden, or newer than the setting ``catalog_lag_seconds``.
+    It shows neither batches that a test has hidden (``vanished``) nor those created in the last
+    ``catalog_lag_seconds``.
     """
-    settle(scope)
+    apply_due_changes(scope)
     lag_ms = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
     return [body for _, body in scope.items(BATCHES) if _is_visible(scope, body, lag_ms)]
 
 
 def visible_batch(scope: AepSandboxScope, key: str) -> JsonObject:
     """Return the stored document of a batch. Raises Problem 404 if Catalog does not show the batch."""
-    settle(scope)
+    apply_due_changes(scope)
     batch = scope.get(BATCHES, key)
     lag_ms = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
     if batch is None or not _is_visible(scope, batch, lag_ms):
@@ -107,7 +108,7 @@ def batch_view(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _metrics(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Return the metrics of a processed batch in Catalog's form; {} without metrics, or if a setting hides them."""
+    """Return the metrics of a processed batch in Catalog's form; empty without metrics, or if a setting hides them."""
     metrics = batch["metrics"]
     hidden = batch["state"] == "failed" and IngestSettings.of(scope.state).metrics_of_failed == "hidden"
     if not metrics or hidden:
@@ -128,7 +129,7 @@ def _lookup(call: Call) -> Response:
         return single_object_response(
             call, batch["id"], batch, keep_requested_properties(call, batch_view(call.scope, batch))
         )
-    selected = [batch for batch in visible(call.scope) if batch["id"] in keys]
+    selected = [batch for batch in visible_batches(call.scope) if batch["id"] in keys]
     if not selected:
         raise problem(404, f"Batch {call.path('id')} not found.")
     return JSONResponse(
@@ -137,14 +138,14 @@ def _lookup(call: Call) -> Response:
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(requested_page(call, _filter_batches(call), _OWN))
+    return JSONResponse(requested_page(call, _filter_batches(call), _HANDLED_PARAMETERS))
 
 
 def _distinct_values(call: Call) -> Response:
     """Respond with the distinct values of one field of all batches that match the query."""
     start, limit = page_of(call)
     field = call.path("field")
-    bodies = filter_objects(call, _filter_batches(call), _OWN)
+    bodies = filter_objects(call, _filter_batches(call), _HANDLED_PARAMETERS)
     values = dict.fromkeys(as_text(value) for body in bodies for value in as_items(value_at(body, field)))
     return JSONResponse(list(values)[start : start + limit])
 
@@ -154,7 +155,7 @@ def _filter_batches(call: Call) -> list[tuple[str, JsonObject]]:
     filters = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
-    for batch in visible(call.scope):
+    for batch in visible_batches(call.scope):
         if any(filters[name] and batch[key] not in filters[name] for name, key in _LISTS.items()):
             continue
         body = batch_view(call.scope, batch)
@@ -175,7 +176,7 @@ def _last_batches_by_dataset(call: Call) -> Response:
     """Respond with the last, last successful and last failed batch id of each dataset, keyed by the dataset's id."""
     datasets = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, JsonObject] = {}
-    for batch in visible(call.scope):
+    for batch in visible_batches(call.scope):
         if datasets and batch["dataset"] not in datasets:
             continue
         body = last.setdefault(

@@ -1,4 +1,4 @@
-"""Catalog: datasets (OAS:catalog.yaml, EP:catalog/api)."""
+"""Routes by which clients list, read, create, change and delete datasets (OAS:catalog.yaml, EP:catalog/api)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import keep_requested_properties, requested_page
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import expiry_tags
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import end_batches_of_dataset, settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import (
+    apply_due_changes,
+    end_batches_of_dataset,
+    shown_status,
+)
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG, table_name
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
-_OWN = frozenset({"requestDataSource"})
+_HANDLED_PARAMETERS = frozenset({"requestDataSource"})
 _FAILED = ("failed", "aborted", "abandoned")
 
 
@@ -50,11 +54,13 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, JsonObject]]:
-    """Return (id, representation) of all datasets, or of those with the ids ``keys``; unknown ids are omitted.
+    """Return the ids and Catalog's representations of datasets, which include their last batches and expiration tags.
 
-    The representation includes the last batches of the dataset, and tags about its expiration.
+    Args:
+        scope: The AEP sandbox.
+        keys: The ids of the datasets, of which unknown ones are omitted; None: all datasets.
     """
-    settle(scope)
+    apply_due_changes(scope)
     batches: dict[str, list[JsonObject]] = defaultdict(list)
     for _, batch in scope.items(BATCHES):
         batches[batch["dataset"]].append(batch)
@@ -74,7 +80,12 @@ def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> lis
 
 
 def _last_batches(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObject:
-    """Return the ids of a dataset's last batches, from all its batches, oldest first."""
+    """Return the keys of a dataset's representation with the ids of its last, last successful and last failed batch.
+
+    Args:
+        scope: The AEP sandbox.
+        batches: All batches of the dataset, oldest first.
+    """
     if not batches:
         return {}
     good = [batch["id"] for batch in batches if batch["state"] == "success"][-1:]
@@ -85,7 +96,7 @@ def _last_batches(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObje
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(requested_page(call, shown_datasets(call.scope), _OWN))
+    return JSONResponse(requested_page(call, shown_datasets(call.scope), _HANDLED_PARAMETERS))
 
 
 def _lookup(call: Call) -> Response:
@@ -141,7 +152,7 @@ def _create(call: Call) -> Response:
 
 
 def _behaviour(scope: AepSandboxScope, schema_id: str) -> str:
-    extends = (find(scope, schema_id) or {}).get("meta:extends", [])
+    extends = (find_resource(scope, schema_id) or {}).get("meta:extends", [])
     return "time-series" if TIME_SERIES in extends else "record"
 
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -31,7 +31,11 @@ Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
 
 
 class _Reverted(Exception):
-    """A change in a bulk request failed, so that all changes are rolled back; ``answers`` are the responses so far."""
+    """A change in a bulk request failed, so all its changes must be rolled back.
+
+    Attributes:
+        answers: the responses to the requests up to and including the failed one.
+    """
 
     def __init__(self, answers: list[JsonObject]) -> None:
         super().__init__("reverted")
@@ -52,7 +56,7 @@ def _resources(_call: Call) -> Response:
 
 
 class _Handlers:
-    """Executes bulk requests by the handlers that the router has for the single requests."""
+    """Executes the requests in a bulk request, by the handlers of the routes for single requests."""
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
@@ -61,7 +65,7 @@ class _Handlers:
         """Handle ``POST`` of a bulk request in one transaction."""
         if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
             raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
-        settle(call.scope)  # outside of the transaction, because due transitions also delete files
+        apply_due_changes(call.scope)  # outside of the transaction, because due transitions also delete files
         try:
             with call.scope.state.store.transaction():
                 return JSONResponse(self._execute_all(call))
@@ -69,7 +73,11 @@ class _Handlers:
             return JSONResponse(reverted.answers)
 
     def _execute_all(self, call: Call) -> list[JsonObject]:
-        """Execute the requests in order, and return their responses. Raises _Reverted if a change fails."""
+        """Execute the requests of a bulk request in order, and return their responses.
+
+        Raises:
+            _Reverted: a change failed.
+        """
         answers: list[JsonObject] = []
         values: dict[str, JsonObject] = {}
         for number, given in enumerate(call.body):
@@ -134,7 +142,10 @@ def _validated_part(given: object, number: int) -> JsonObject:
 
 
 def _headers(call: Call, part: JsonObject) -> list[tuple[bytes, bytes]]:
-    """Return the headers of one request: those of the bulk request, with its own added or replaced."""
+    """Return the headers of one request in a bulk request.
+
+    They are the headers of the bulk request, with those of the single request added or in their place.
+    """
     own = {
         str(name).lower().encode("latin-1", "replace"): str(value).encode("latin-1", "replace")
         for name, value in part["headers"].items()
@@ -158,9 +169,14 @@ def _values(body: object) -> JsonObject:
 
 
 def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
-    """Replace each ``<<request.attribute>>`` in the texts of a value by a value of an earlier response.
+    """Replace each ``<<request.attribute>>`` in the texts of a JSON value by a value of an earlier response.
 
-    Raises Problem 400 for an unknown reference.
+    Args:
+        value: The JSON value.
+        values: The values of the earlier responses, by the id of the request.
+
+    Raises:
+        Problem: 400 for a reference to an unknown request or attribute.
     """
     if isinstance(value, dict):
         return {name: _fill_templates(part, values) for name, part in value.items()}

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.catalog.etags import single_object_response
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible_batches
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
@@ -55,13 +55,28 @@ def _create_view(call: Call) -> Response:
     return JSONResponse([f"@/dataSetViews/{dataset['viewId']}"], 201)
 
 
-def _list_response(call: Call, objects: Objects, *own: str) -> Response:
-    """Return the response to a list; ``own`` are query parameters that are not filters by property."""
-    return JSONResponse(requested_page(call, objects, frozenset(own)))
+def _list_response(call: Call, objects: Objects, *handled: str) -> Response:
+    """Return the page of a list that the request selects.
+
+    Args:
+        call: The request.
+        objects: All objects of the list, as (id, representation).
+        handled: Names of query parameters that are not filters by property.
+    """
+    return JSONResponse(requested_page(call, objects, frozenset(handled)))
 
 
 def _lookup_response(call: Call, objects: Objects, name: str) -> Response:
-    """Return the response to a lookup by the path parameter ``name``. Raises Problem 404."""
+    """Return the response to a lookup of one object.
+
+    Args:
+        call: The request.
+        objects: All objects, as (id, representation).
+        name: The name of the path parameter with the id.
+
+    Raises:
+        Problem: 404 if no object has the id.
+    """
     for key, body in objects:
         if key == call.path(name):
             return single_object_response(call, key, body, keep_requested_properties(call, body))
@@ -95,15 +110,19 @@ def _view_files(call: Call) -> Response:
 
 
 def _files(call: Call, dataset: str = "") -> Objects:
-    """Return (id, representation) of the data files of successful batches, by default of all datasets.
+    """Return the data files of successful batches, as (id, representation).
 
     The query can select datasets and batches by comma-separated ids. A file's id is the batch id and a number from 1.
+
+    Args:
+        call: The request.
+        dataset: The id of the only dataset; empty: the datasets that the query selects, by default all.
     """
     datasets = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
     of_batch = set(filter(None, call.query("batchId").split(",")))
     views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}
     found: Objects = []
-    for batch in visible(call.scope):
+    for batch in visible_batches(call.scope):
         if batch["state"] != "success" or (datasets and batch["dataset"] not in datasets):
             continue
         if of_batch and batch["id"] not in of_batch:

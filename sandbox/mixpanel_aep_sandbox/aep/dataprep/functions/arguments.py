@@ -17,7 +17,15 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
 
 def coerce(value: Value, kind: str) -> Value:
-    """Convert a value that is not null to a parameter's kind, one of ``registry.Kind``. Raises EvaluationError."""
+    """Convert an argument that is not null to the type of its parameter.
+
+    Args:
+        value: The argument.
+        kind: The type of the parameter, one of ``registry.Kind``.
+
+    Raises:
+        EvaluationError: it cannot be converted.
+    """
     converted = _CONVERSIONS[kind](value)
     if callable(converted) is not (kind == "lambda"):
         raise EvaluationError("A lambda is required." if kind == "lambda" else "A lambda is not a value.")

@@ -83,7 +83,18 @@ def complement(value: Value) -> int | None:
 
 
 def _calculate(sign: str, left: Value, right: Value) -> Number | None:
-    """Apply an operator. The result is a Decimal if an operand is one, else a float if one is, else an int."""
+    """Apply an operator to two values; the result is None if one of them is null.
+
+    It is a Decimal if an operand is a Decimal, else a float if an operand is a float, else an int.
+
+    Args:
+        sign: The operator.
+        left: The left operand.
+        right: The right operand.
+
+    Raises:
+        EvaluationError: an operand is not a number, the divisor is 0, or the result is too large.
+    """
     one, two = _operand(left), _operand(right)
     if one is None or two is None:
         return None

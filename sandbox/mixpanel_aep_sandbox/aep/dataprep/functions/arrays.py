@@ -123,7 +123,7 @@ def empty(value: Value) -> bool:
 
 
 def _flat(value: Value, depth: int = 0) -> list[Value]:
-    """Return the items of an array and of all arrays in it, in order; any other value becomes the only item."""
+    """Return the items of an array and of all arrays in it, in order; any other value is the only item."""
     if depth > _DEEPEST:
         raise EvaluationError(f"The array is nested more than {_DEEPEST} levels deep.")
     if not isinstance(value, list):
@@ -196,7 +196,12 @@ def flatten_array(*arrays: list[Value]) -> list[Value]:
 
 
 def _extreme(options: tuple[Value, ...], target: int) -> Value:
-    """Return the smallest (``target`` -1) or the largest (1) of the values that are not null."""
+    """Return the smallest or the largest of the values that are not null; None if all are null.
+
+    Args:
+        options: The values, or an array of them as the only argument.
+        target: -1 for the smallest value, 1 for the largest.
+    """
     values = options[0] if len(options) == 1 and isinstance(options[0], list) else options
     best = None
     for value in values:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.arrays import items_of
 from mixpanel_aep_sandbox.aep.dataprep.functions.comparisons import truth
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, lazy_function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 _LOGICAL = "Logical Operators"
 
 
-@form(
+@lazy_function(
     _LOGICAL,
     "One of two values, chosen by a condition.",
     Parameter("EXPRESSION", "boolean", "The condition."),
@@ -23,15 +23,15 @@ _LOGICAL = "Logical Operators"
     example=('iif("s".equalsIgnoreCase("S"), "True", "False")', '"True"'),
 )
 def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the second argument if the first is true, otherwise the third.
+    """Return the value of the second argument if the first one is true, otherwise of the third.
 
-    Only the returned argument is evaluated [I], because the evaluation of the other one may fail.
+    Only the argument whose value is returned is evaluated [I], because the evaluation of the other one may fail.
     """
     condition, then, otherwise = arguments
     return evaluate(then if truth(evaluate(condition, scope)) else otherwise, scope)
 
 
-@form(
+@lazy_function(
     _LOGICAL,
     "The value after the first key that is equal to KEY; the default, or null, if no key is equal.",
     Parameter("KEY", "any", "The text to find.", nullable=True),
@@ -62,7 +62,7 @@ def _key(value: Value) -> Value:
     return value if value is None or isinstance(value, (list, dict)) else text_of(value)
 
 
-@form(
+@lazy_function(
     "Hierarchies - Arrays",
     "The first value that is not null.",
     Parameter("INPUT", "any", "An array, or several values.", repeated=True, nullable=True),

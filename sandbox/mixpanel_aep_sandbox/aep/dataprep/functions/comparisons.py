@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import is_number
-from mixpanel_aep_sandbox.aep.dataprep.functions.java_regex import contains_match
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_regex import matches_whole_text
 from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, boolean_from, number_from, text_of
 
@@ -27,7 +27,7 @@ def equal(left: Value, right: Value) -> bool:
     if left is None or right is None:
         return left is right
     if isinstance(left, (list, dict)) or isinstance(right, (list, dict)):
-        return bool(exactly(left) == exactly(right))
+        return bool(with_distinct_booleans(left) == with_distinct_booleans(right))
     if isinstance(left, ZonedDateTime) and isinstance(right, ZonedDateTime):
         return left.instant == right.instant
     if is_number(left) and is_number(right):
@@ -39,12 +39,15 @@ def equal(left: Value, right: Value) -> bool:
     return text_of(left) == text_of(right)
 
 
-def exactly(value: Value) -> Value:
-    """Return a copy of a value for Python's ``==``, in which true differs from 1 and false from 0 at every depth."""
+def with_distinct_booleans(value: Value) -> Value:
+    """Return a copy of a value for comparisons by Python's ``==``, in which true differs from 1 and false from 0.
+
+    This applies to the items of arrays and objects at every depth.
+    """
     if isinstance(value, list):
-        return [exactly(item) for item in value]
+        return [with_distinct_booleans(item) for item in value]
     if isinstance(value, dict):
-        return {name: exactly(item) for name, item in value.items()}
+        return {name: with_distinct_booleans(item) for name, item in value.items()}
     return (isinstance(value, bool), value)
 
 
@@ -106,7 +109,7 @@ def contains(left: Value, right: Value) -> bool:
         return any(equal(left, item) for item in right)
     if isinstance(right, dict):
         return left in right if isinstance(left, str) else False
-    return left is not None and right is not None and contains_match(text_of(left), text_of(right))
+    return left is not None and right is not None and matches_whole_text(text_of(left), text_of(right))
 
 
 def not_contains(left: Value, right: Value) -> bool:

@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.format import quarte
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from, guess_without_fraction
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.parse import parse_date
 from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, function, lazy_function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.functions.zones import zone_named
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
@@ -21,13 +21,13 @@ _DATE = Parameter("DATE", "date", "The date.")
 _FORMAT = Parameter("FORMAT", "string", "A date pattern of Java's DateTimeFormatter.")
 
 
-@form(_DATES, "The current time.", returns="date", example=("now()", "2021-10-26T10:10:24Z"))
+@lazy_function(_DATES, "The current time.", returns="date", example=("now()", "2021-10-26T10:10:24Z"))
 def now(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -> ZonedDateTime:
     """Return the current time in UTC."""
     return ZonedDateTime.of_milliseconds(scope.now_milliseconds())
 
 
-@form(
+@lazy_function(
     _DATES,
     "The current time in milliseconds since 1970.",
     returns="integer",
@@ -159,7 +159,7 @@ def date_part(component: str, moment: ZonedDateTime) -> int:
 def set_date_part(component: str, value: int, moment: ZonedDateTime) -> ZonedDateTime:
     """Return a date with one part replaced, as by Java's ``withYear`` and ``withMonth``.
 
-    A day that does not exist in the new month becomes the last day of that month.
+    If the day does not exist in the new month, the result has the last day of that month.
     """
     part = _part(component)
     if part not in _SETTABLE:

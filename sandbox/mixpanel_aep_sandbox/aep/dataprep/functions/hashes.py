@@ -20,9 +20,12 @@ _CHARSETS = {"UTF-8": "utf-8", "UTF-16": "utf-16-be", "ISO-8859-1": "latin-1", "
 
 
 def encoded(text: str, charset: str) -> bytes:
-    """Encode a text as Java's ``getBytes``: UTF-16 begins with a byte order mark, and unknown characters become ``?``.
+    """Encode a text as Java's ``getBytes``.
 
-    Raises EvaluationError for an unknown character set.
+    UTF-16 begins with a byte order mark. A character that the character set does not have is replaced by ``?``.
+
+    Raises:
+        EvaluationError: the character set is unknown.
     """
     codec = _CHARSETS.get(charset.upper())
     if codec is None:

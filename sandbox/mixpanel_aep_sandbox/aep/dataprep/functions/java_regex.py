@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 _LONGEST_PATTERN = 1000
 
 
-def contains_match(text: str, pattern: str) -> bool:
+def matches_whole_text(text: str, pattern: str) -> bool:
     """Return whether ``pattern`` matches the whole ``text``. Raises EvaluationError for an invalid pattern."""
     found: bool = _run("match_substring_regex", text, rf"\A(?:{pattern})\z", pattern)
     return found
@@ -25,7 +25,7 @@ def groups(text: str, pattern: str) -> list[str] | None:
 
     Raises EvaluationError for an invalid pattern.
     """
-    named, count = _named(pattern)
+    named, count = _name_groups(pattern)
     found = _run("extract_regex", text, f"(?P<g0>{named})", pattern)
     return None if found is None else [found[f"g{n}"] for n in range(count + 1)]
 
@@ -41,14 +41,24 @@ def split(text: str, pattern: str) -> list[str]:
 
 
 def _run(function: str, text: str, pattern: str, original: str) -> Any:
-    """Apply a regular expression function of PyArrow to one text. Raises EvaluationError for an invalid pattern."""
+    """Apply one of PyArrow's functions for regular expressions to one text, and return the function's result.
+
+    Args:
+        function: The name of the function in ``pyarrow.compute``.
+        text: The text.
+        pattern: The regular expression for RE2.
+        original: The regular expression as the user wrote it, for the error's text.
+
+    Raises:
+        EvaluationError: the regular expression is invalid or too long.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if len(original) > _LONGEST_PATTERN:
         raise EvaluationError(f"A regular expression may have at most {_LONGEST_PATTERN} characters.")
     try:
-        return getattr(pc, function)(pa.array([text]), pattern=_stopped(pattern))[0].as_py()
+        return getattr(pc, function)(pa.array([text]), pattern=_with_java_dots(pattern))[0].as_py()
     except UnicodeEncodeError as error:
         raise EvaluationError("The text contains a lone surrogate.") from error
     except pa.ArrowInvalid as error:
@@ -58,8 +68,11 @@ def _run(function: str, text: str, pattern: str, original: str) -> Any:
         ) from error
 
 
-def _stopped(pattern: str) -> str:
-    """Replace each dot by a character class without line ends, as Java's dot; RE2's dot excludes only the line feed."""
+def _with_java_dots(pattern: str) -> str:
+    """Replace each dot of a pattern by a character class that excludes the same line ends as Java's dot.
+
+    RE2's dot excludes only the line feed.
+    """
     return "".join(
         r"[^\n\r\x{85}\x{2028}\x{2029}]" if found[0] == "." else found[0]
         for found in _PARTS.finditer(pattern)
@@ -78,7 +91,7 @@ _PARTS = re.compile(
 )
 
 
-def _named(pattern: str) -> tuple[str, int]:
+def _name_groups(pattern: str) -> tuple[str, int]:
     """Name the capturing groups ``g1``, ``g2``..., as Arrow requires; return the pattern and the number of groups."""
     parts, count = [], 0
     for found in _PARTS.finditer(pattern):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.objects import pairs_of
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, function, lazy_function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, kind_of_value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
@@ -78,7 +78,12 @@ def to_map(*flat: Value) -> dict[str, Value] | None:
 
 
 def _map_by_property(objects: Value, key: str) -> dict[str, Value] | None:
-    """Return a map of objects by the text of their property ``key``; null for null."""
+    """Return a map of objects whose keys are the texts of one of their properties; None for null.
+
+    Args:
+        objects: An array of objects, or one object.
+        key: The name of the property; objects without it are omitted.
+    """
     if objects is None:
         return None
     found: dict[str, Value] = {}
@@ -106,7 +111,7 @@ def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
     return _map_by_property(objects, key)
 
 
-@form(
+@lazy_function(
     _MAPS,
     "A map of keys and values, of an object, or of objects by the value of one of their properties.",
     Parameter("INPUT", "any", "The first key, an object, or an array of objects.", nullable=True),

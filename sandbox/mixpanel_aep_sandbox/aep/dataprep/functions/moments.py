@@ -20,12 +20,16 @@ class ZonedDateTime:
 
     @classmethod
     def of(cls, moment: datetime) -> ZonedDateTime:
-        """Convert a datetime that has a time zone."""
+        """Convert Python's datetime, which must have a time zone, to a ``ZonedDateTime``."""
         return cls(moment.replace(microsecond=0), moment.microsecond * 1000)
 
     @classmethod
     def of_milliseconds(cls, milliseconds: int) -> ZonedDateTime:
-        """Convert epoch milliseconds to a time in UTC. Raises EvaluationError outside of the years 1 to 9999."""
+        """Convert epoch milliseconds to a ``ZonedDateTime`` in UTC.
+
+        Raises:
+            EvaluationError: the time is outside of the years 1 to 9999.
+        """
         try:
             seconds, left = divmod(milliseconds, 1000)
             return cls(_EPOCH + timedelta(seconds=seconds), left * 1_000_000)

@@ -7,7 +7,7 @@ from decimal import Decimal, DecimalException
 from typing import NoReturn
 
 from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import exact, is_number, whole
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, function, lazy_function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError, SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.paths import exists, parse_path
@@ -158,7 +158,7 @@ def item_or_member(value: Value, index: Value) -> Value:
     return None
 
 
-@form(
+@lazy_function(
     _OBJECTS,
     "Whether the source row has an attribute at a path.",
     Parameter("INPUT", "string", "The path, as a text."),

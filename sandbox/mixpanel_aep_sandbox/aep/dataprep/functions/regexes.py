@@ -36,7 +36,7 @@ def extract_regex(text: str, pattern: str) -> list[str]:
 )
 def matches_regex(text: str, pattern: str) -> bool:
     """Return whether the regular expression ``pattern`` matches the whole text."""
-    return regex.contains_match(text, pattern)
+    return regex.matches_whole_text(text, pattern)
 
 
 @function(

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 Kind = Literal["any", "string", "number", "integer", "boolean", "date", "array", "object", "map", "lambda"]
 Evaluate: TypeAlias = Callable[[Node, Scope], Value]
-Form: TypeAlias = Callable[[tuple[Node, ...], Scope, Evaluate], Value]
+LazyImplementation: TypeAlias = Callable[[tuple[Node, ...], Scope, Evaluate], Value]
 """The implementation of a function that receives the nodes of its arguments, and evaluates only those that it needs."""
 
 
@@ -34,7 +34,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Function:
-    """A Data Prep function, with its description in the form of Adobe's list."""
+    """A Data Prep function: its description in the form of Adobe's list, and its implementation.
+
+    It has ``does`` or ``lazy``, or ``unavailable`` if the sandbox does not implement it.
+    """
 
     name: str
     category: str
@@ -43,7 +46,7 @@ class Function:
     returns: Kind
     does: Callable[..., Value] | None = None
     """The implementation, which receives converted values."""
-    form: Form | None = None
+    lazy: LazyImplementation | None = None
     """The implementation, if it receives unevaluated arguments."""
     example: str = ""
     result: str = ""
@@ -64,7 +67,10 @@ class Function:
         return None if repeated else len(self.parameters)
 
     def parameter(self, position: int) -> Parameter:
-        """Return the parameter of the argument at a position, from 0; later positions have the last parameter."""
+        """Return the parameter to which the argument at a position (from 0) belongs.
+
+        Arguments after the last parameter belong to the last parameter, which may be repeated.
+        """
         return self.parameters[min(position, len(self.parameters) - 1)]
 
     def call(self, arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
@@ -78,8 +84,8 @@ class Function:
         """
         if self.unavailable:
             raise NotAvailable(f"{self.name}() is not available in the sandbox: {self.unavailable}")
-        if self.form is not None:
-            return self.form(arguments, scope, evaluate)
+        if self.lazy is not None:
+            return self.lazy(arguments, scope, evaluate)
         assert self.does is not None
         values: list[Value] = []
         for position, node in enumerate(arguments):
@@ -108,9 +114,17 @@ def function(
     method: bool = False,
     for_destinations: bool = False,
 ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """Register the decorated function in ``FUNCTIONS``, or in ``METHODS`` if ``method`` is true.
+    """Return a decorator that registers the implementation of a function of the language.
 
-    Its registered names are ``names``; by default its Python name, without a trailing underscore.
+    Args:
+        category: The category in Adobe's list.
+        text: The description.
+        parameters: The parameters.
+        returns: The type of the result.
+        names: The names in the language; by default the Python name, without a trailing underscore.
+        example: An example, and its result.
+        method: Whether it is a method of values, registered in ``METHODS``; otherwise it is in ``FUNCTIONS``.
+        for_destinations: Whether Adobe marks the function "Destinations only".
     """
 
     def register(does: Callable[..., Value]) -> Callable[..., Value]:
@@ -124,17 +138,20 @@ def function(
     return register
 
 
-def form(
+def lazy_function(
     category: str,
     text: str,
     *parameters: Parameter,
     returns: Kind = "any",
     names: tuple[str, ...] = (),
     example: tuple[str, str] = ("", ""),
-) -> Callable[[Form], Form]:
-    """Register the decorated function, which receives its arguments unevaluated, in ``FUNCTIONS``."""
+) -> Callable[[LazyImplementation], LazyImplementation]:
+    """Return a decorator that registers the implementation of a function that gets its arguments unevaluated.
 
-    def register(does: Form) -> Form:
+    The arguments are as in :func:`function`.
+    """
+
+    def register(does: LazyImplementation) -> LazyImplementation:
         for name in names or (does.__name__.rstrip("_"),):
             FUNCTIONS[name] = Function(name, category, text, parameters, returns, None, does, *example)
         return does

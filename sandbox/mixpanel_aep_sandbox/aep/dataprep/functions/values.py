@@ -84,7 +84,11 @@ def boolean_from(value: Value) -> bool:
 
 
 def bounded(value: Value) -> Value:
-    """Return the value unchanged. Raises EvaluationError if it exceeds ``LONGEST_TEXT`` or ``MOST_ITEMS``."""
+    """Return a value unchanged, after a check of its size.
+
+    Raises:
+        EvaluationError: a text is longer than ``LONGEST_TEXT``, or an array or object has more than ``MOST_ITEMS``.
+    """
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         raise EvaluationError(f"The text exceeds the limit of {LONGEST_TEXT} characters.")
     if isinstance(value, (list, dict)) and len(value) > MOST_ITEMS:
@@ -93,7 +97,11 @@ def bounded(value: Value) -> Value:
 
 
 def plain(value: Value, depth: int = 0) -> Value:
-    """Convert a value to JSON data: dates become ISO 8601 text, and decimals become numbers.
+    """Convert a value to JSON data: dates are converted to ISO 8601 text, and decimals to numbers.
+
+    Args:
+        value: The value.
+        depth: The depth of the recursion so far.
 
     Raises:
         EvaluationError: The value is a lambda or an infinite number, or is nested too deep.

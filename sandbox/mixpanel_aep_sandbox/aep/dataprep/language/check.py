@@ -33,7 +33,10 @@ def parse_and_check(text: str, options: Options = DEFAULT) -> Node:
 
 
 def unknown_function(text: str) -> str:
-    """Return the name of an unknown function or method; "" if all are known or the expression's syntax is invalid."""
+    """Return the name of an unknown function or method that an expression calls; "" if all are known.
+
+    The result is also "" if the syntax of the expression is invalid.
+    """
     try:
         tree = parse(text)
     except SyntaxFault:
@@ -53,9 +56,17 @@ def _check_field(node: Field) -> None:
 
 
 def _check(name: str, given: int, known: Mapping[str, registry.Function], at: int, own: int) -> None:
-    """Raise SyntaxFault unless ``known`` has the function and it accepts ``given`` arguments.
+    """Check that a function exists and accepts a number of arguments.
 
-    ``own`` is the number of arguments that are not in parentheses: 1 for a method, whose first argument is its value.
+    Args:
+        name: The name of the function.
+        given: The number of arguments.
+        known: The functions, or the methods, by name.
+        at: The index of the call in the text, for the error.
+        own: The number of arguments that are not in parentheses: 1 for a method, whose first argument is its value.
+
+    Raises:
+        SyntaxFault: it does not exist, or does not accept this number of arguments.
     """
     function = known.get(name)
     if function is None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class ExpressionError(Exception):
-    """An error of an expression; ``at`` is the index of the character, from 0, or None if it is not known."""
+    """An error of an expression.
+
+    Attributes:
+        message: The text of the error, without the place.
+        at: The index of the character in the expression, from 0; None if it is not known.
+    """
 
     def __init__(self, message: str, at: int | None = None) -> None:
         super().__init__(message if at is None else f"{message} (at character {at + 1})")

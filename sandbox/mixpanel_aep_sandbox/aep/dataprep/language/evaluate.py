@@ -30,7 +30,15 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
 
 
 def evaluate(node: Node, scope: Scope) -> Value:
-    """Return the value of an expression from ``parse_and_check`` for the row of ``scope``. Raises EvaluationError."""
+    """Return the value of an expression for one row.
+
+    Args:
+        node: The expression's tree, from ``parse_and_check``.
+        scope: The row, and the counts by which the cost of the evaluation is limited.
+
+    Raises:
+        EvaluationError: the expression cannot be evaluated for the row.
+    """
     scope.step()
     try:
         return _RULES[type(node)](node, scope)
@@ -43,7 +51,7 @@ def evaluate(node: Node, scope: Scope) -> Value:
 def _member(node: Member, scope: Scope) -> Value:
     names = path_names(node)
     if names:
-        found, value = scope.flat(names)
+        found, value = scope.find_dotted_column(names)
         if found:
             return value
     of = evaluate(node.of, scope)
@@ -61,7 +69,7 @@ def _items(value: Value) -> list[Value]:
 
 
 def spreads(node: Node) -> bool:
-    """Return whether the node's path contains ``[*]``, so that its value is a list with one entry for each item."""
+    """Return whether a node's path contains ``[*]``, so that its value is a list with the value for each item."""
     while isinstance(node, (Member, Index)):
         node = node.of
     return isinstance(node, Each)
@@ -79,11 +87,13 @@ def _evaluate_each(node: Each, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
     if not spreads(node.of):
         return of if isinstance(of, list) or of is None else [of]
-    return scope.make([part for item in _items(of) for part in (item if isinstance(item, list) else [item])])
+    return scope.count_created(
+        [part for item in _items(of) for part in (item if isinstance(item, list) else [item])]
+    )
 
 
 def _call(node: Call, scope: Scope) -> Value:
-    return scope.make(registry.FUNCTIONS[node.name].call(node.arguments, scope, evaluate))
+    return scope.count_created(registry.FUNCTIONS[node.name].call(node.arguments, scope, evaluate))
 
 
 def _method(node: Method, scope: Scope) -> Value:
@@ -93,7 +103,11 @@ def _method(node: Method, scope: Scope) -> Value:
 
 
 def _bind_arguments(of: Value) -> Callable[[Node, Scope], Value]:
-    """Return an evaluator of a method's arguments; the first argument is ``of``, the value before the point."""
+    """Return an evaluator of a method's arguments, whose first result is the value of the method's object.
+
+    Args:
+        of: The value before the point.
+    """
     first = [of]
     return lambda node, scope: first.pop() if first else evaluate(node, scope)
 
@@ -108,7 +122,7 @@ def _binary(node: Binary, scope: Scope) -> Value:
     left, right = evaluate(node.left, scope), evaluate(node.right, scope)
     if node.operator == "/":
         return arithmetic.divide(left, right, whole_division=scope.options.whole_division)
-    return scope.make(BINARY[node.operator](left, right))
+    return scope.count_created(BINARY[node.operator](left, right))
 
 
 def _conditional(node: Conditional, scope: Scope) -> Value:
@@ -147,7 +161,7 @@ UNARY: Final[dict[str, Callable[[Value], Value]]] = {
     "empty": arrays.empty,
     "size": arrays.size_of,
 }
-SHORT_CIRCUIT: Final[dict[str, registry.Form]] = {
+SHORT_CIRCUIT: Final[dict[str, registry.LazyImplementation]] = {
     "?:": choices.elvis,
     "&&": choices.logical_and,
     "||": choices.logical_or,

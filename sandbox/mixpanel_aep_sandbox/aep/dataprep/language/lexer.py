@@ -27,7 +27,7 @@ _CODE = re.compile(r"u([0-9a-fA-F]{4})")
 
 @dataclass(frozen=True)
 class Token:
-    """A token of an expression."""
+    """A token of an expression: a name, a keyword, a constant, a sign, or the end of the text."""
 
     kind: Kind
     value: Any
@@ -58,7 +58,13 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
-    """Return the token at index ``at`` and the index after it; ``last`` is the previous token."""
+    """Return the token at an index, and the index after it.
+
+    Args:
+        text: The expression.
+        at: The index.
+        last: The previous token, which determines the meaning of some signs.
+    """
     letter = text[at]
     if letter in "\"'":
         value, end = _quoted(text, at)
@@ -104,7 +110,7 @@ def _name(text: str, at: int) -> tuple[Token, int]:
 
 
 def escape(text: str, at: int) -> tuple[str, int]:
-    r"""Return the character that the escape sequence at ``at`` stands for, and the index after the sequence.
+    r"""Return the character that the escape sequence at an index means, and the index after the sequence.
 
     Two backslashes and a point also mean a point, because JSON writes one backslash as two.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """How expressions are parsed and evaluated."""
+    """How expressions are parsed and evaluated where Adobe's documents are silent or contradict each other."""
 
     whole_division: bool = True
     """The quotient of two integers is an integer: 1 / 2 is 0, as in JEXL. If false, it is 0.5. Adobe's documents have

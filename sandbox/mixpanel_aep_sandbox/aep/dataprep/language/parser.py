@@ -42,7 +42,7 @@ def parse(text: str) -> Node:
 
 
 class _Parser:
-    """A recursive descent parser over the tokens of one expression."""
+    """A recursive descent parser over the tokens of one expression, with a method for each form of expression."""
 
     def __init__(self, all_tokens: list[Token]) -> None:
         self._tokens, self._next, self._depth = all_tokens, 0, 0
@@ -107,7 +107,11 @@ class _Parser:
         return Conditional(condition, then, self.expression(), at=condition.at)
 
     def _binary(self, weakest: int) -> Node:
-        """Parse binary operators with a precedence of at least ``weakest``."""
+        """Parse operands that are joined by binary operators, and return the root of their tree.
+
+        Args:
+            weakest: The lowest precedence of an operator to parse here.
+        """
         left = self._unary()
         while (binding := self._binding()) >= weakest:
             operator = self._take().value

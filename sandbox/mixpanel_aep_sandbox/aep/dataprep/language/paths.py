@@ -27,9 +27,12 @@ _INDEX = re.compile(r"\[(?:([0-9]{1,4})|\*)\]")
 
 
 def parse_path(text: str) -> Path:
-    """Parse a path into its steps. Names may contain any character; a backslash escapes a point or a backslash.
+    """Parse a path into its steps.
 
-    Raises SyntaxFault.
+    Names may contain any character; a backslash escapes a point or a backslash.
+
+    Raises:
+        SyntaxFault: the path is invalid or too long.
     """
     if len(text) > LONGEST:
         raise SyntaxFault(f"A path may have at most {LONGEST} characters; this one has {len(text)}.")
@@ -73,7 +76,7 @@ def show(path: Path) -> str:
 
 
 def read(row: JsonObject, path: Path) -> Found:
-    """Return the row's values at a path, with their array indexes; a missing attribute or item is None."""
+    """Return the values of a row at a path, each with its array indexes; a missing attribute or item is None."""
     found: Found = [((), row)]
     for step in _column_with_path_name(row, path):
         found = [
@@ -83,9 +86,10 @@ def read(row: JsonObject, path: Path) -> Found:
 
 
 def _column_with_path_name(row: JsonObject, path: Path) -> Path:
-    """Replace the leading names of a path by one dotted column name, if the row has that column and no parent object.
+    """Replace the leading names of a path by one name with points, if the row has a column with this name.
 
-    Adobe's sample of columnar data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
+    This applies only if the row has no attribute with the first name. Adobe's sample of columnar data maps
+    ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
     """
     names: list[str] = []
     for step in path:
@@ -120,9 +124,17 @@ def exists(row: JsonObject, path: Path) -> bool:
 
 
 def aligned(found: Found, path: Path) -> Found:
-    """Adapt values to a destination path: return them with one array index for each ``[*]`` of ``path``.
+    """Adapt values from a source path to the number of ``[*]`` in their destination path.
 
-    If the values have too few indexes, their arrays are split into items; if too many, items are combined into arrays.
+    Values with too few array indexes are arrays that are split into their items. Values with too many are combined into
+    arrays.
+
+    Args:
+        found: The values, with one array index for each ``[*]`` of the source path.
+        path: The destination path.
+
+    Returns:
+        The values, with one array index for each ``[*]`` of the destination path.
     """
     depth = sum(isinstance(step, Each) for step in path)
     while found and len(found[0][0]) < depth:
@@ -144,9 +156,15 @@ def _items(value: object) -> list[object]:
 
 
 def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object) -> None:
-    """Write a value into ``data`` at a path; ``indices`` has the array index for each ``[*]``.
+    """Write a value into a record at a path.
 
     Missing objects and arrays are created. If the old and the new value are objects, the new attributes are added.
+
+    Args:
+        data: The record, which is changed.
+        path: The path.
+        indices: The array index for each ``[*]`` of the path.
+        value: The value.
     """
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]
@@ -179,7 +197,7 @@ def _cleared(value: object, rest: Path) -> object:
 
 
 def _child(place: object, step: str | int, kind: type) -> object:
-    """Return the object or array at a step, and create it if the place has another kind of value."""
+    """Return the object or array at one step below a place; if another value is there, replace it by an empty one."""
     there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()

@@ -12,7 +12,7 @@ Scalar: TypeAlias = bool | int | float | Decimal | str | None
 
 @dataclass(frozen=True)
 class Node:
-    """A node of an expression's tree."""
+    """The base class of the nodes of an expression's tree."""
 
     at: int = field(default=0, compare=False, repr=False, kw_only=True)
     """Index of the node's first character in the text, from 0."""
@@ -74,7 +74,7 @@ class Method(Node):
 
 @dataclass(frozen=True)
 class Unary(Node):
-    """An operator with one operand."""
+    """An operator with one operand, such as ``-a`` or ``not a``."""
 
     operator: str
     operand: Node
@@ -82,7 +82,7 @@ class Unary(Node):
 
 @dataclass(frozen=True)
 class Binary(Node):
-    """An operator with two operands."""
+    """An operator with two operands, such as ``a + b`` or ``a and b``."""
 
     operator: str
     left: Node
@@ -91,7 +91,7 @@ class Binary(Node):
 
 @dataclass(frozen=True)
 class Conditional(Node):
-    """``condition ? then : otherwise``."""
+    """``condition ? then : otherwise``: one of two values, by a condition."""
 
     condition: Node
     then: Node
@@ -114,7 +114,7 @@ class Map(Node):
 
 @dataclass(frozen=True)
 class Lambda(Node):
-    """``parameter -> body``."""
+    """``parameter -> body``: a function with one parameter, as an argument of another function."""
 
     parameter: str
     body: Node

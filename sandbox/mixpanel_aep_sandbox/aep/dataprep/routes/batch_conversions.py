@@ -113,7 +113,7 @@ def _find_conversion(call: Call) -> JsonObject:
 
 
 def _conversion_view(call: Call, body: JsonObject) -> JsonObject:
-    """Return a conversion for a response, with a status from the state of its destination batch."""
+    """Return a conversion in the form of a response; its status follows from the state of the batch that it created."""
     batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
     return {**body, "status": status}

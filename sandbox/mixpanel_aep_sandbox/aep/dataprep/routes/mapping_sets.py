@@ -15,7 +15,7 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.dataprep.language.check import unknown_function
-from mixpanel_aep_sandbox.aep.dataprep.models import FormFault, Mapping, MappingSet, read_mapping_set
+from mixpanel_aep_sandbox.aep.dataprep.models import InvalidMappingSet, Mapping, MappingSet, read_mapping_set
 from mixpanel_aep_sandbox.aep.dataprep.routes.parameters import flag, number
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -44,7 +44,13 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = None) -> JsonObject | None:
-    """Return a stored mapping set by its id, by default in its newest version; None if it does not exist."""
+    """Return a stored mapping set, or None if it does not exist.
+
+    Args:
+        scope: The AEP sandbox.
+        key: The id of the mapping set.
+        version: The version; None: the newest.
+    """
     newest = scope.get(SETS, key)
     if newest is None or version is None or version == newest["version"]:
         return newest
@@ -55,7 +61,7 @@ def mapping_set_from_body(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises Problem 400 if it is not a valid one."""
     try:
         return read_mapping_set(body)
-    except FormFault as fault:
+    except InvalidMappingSet as fault:
         raise problem(400, str(fault)) from fault
 
 
@@ -102,7 +108,15 @@ def _find_requested(call: Call) -> JsonObject:
 
 
 def _stored_form(call: Call, key: str, before: JsonObject | None) -> JsonObject:
-    """Return the mapping set to store: members of the request body, and members that the service sets."""
+    """Validate the mapping set in a request body, and return the document to store.
+
+    It has members of the body, and members that only the service sets.
+
+    Args:
+        call: The request.
+        key: The id of the mapping set.
+        before: The version that it replaces; None for a new mapping set.
+    """
     mapping_set = mapping_set_from_body(call.body)
     if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
@@ -187,7 +201,10 @@ def _mapping(call: Call) -> Response:
 
 
 def _mapping_set_view(call: Call, kept: JsonObject) -> JsonObject:
-    """Return a stored mapping set for a response; ``expandSchema`` in the query adds the resolved schema."""
+    """Return a stored mapping set in the form of a response.
+
+    With ``expandSchema`` in the query, it also has the resolved output schema.
+    """
     shown = {**kept, "mappings": _mappings(call, kept)}
     if flag(call, "expandSchema"):
         schema = output_schema(call.scope, kept["xdmSchema"])

@@ -41,7 +41,16 @@ def make_client(state: SandboxState, connection: Entity) -> MixpanelClient:
 
 
 def _validate(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack ``auth``."""
+    """Validate the fields of a base connection, and return the fields to store.
+
+    Args:
+        _scope: not used.
+        given: The fields of the body.
+        draft: Whether it is a draft, which need not have ``auth``.
+
+    Raises:
+        FlowServiceError: a field is invalid.
+    """
     require_text(given, "name")
     require_text(given, "description", optional=True)
     spec = validate_spec(given, (MIXPANEL_SPEC,))

@@ -45,7 +45,16 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def _validate(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack fields."""
+    """Validate the fields of a dataflow, and return the fields to store.
+
+    Args:
+        scope: The AEP sandbox.
+        given: The fields of the body.
+        draft: Whether it is a draft, which need not have all fields.
+
+    Raises:
+        FlowServiceError: a field is invalid.
+    """
     require_text(given, "name")
     require_text(given, "description", optional=True)
     fields = {**given, "flowSpec": validate_spec(given, (FLOW_SPEC,), "flowSpec")}
@@ -65,9 +74,17 @@ def _validate(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
 
 
 def _check_connection(scope: AepSandboxScope, ids: object, name: str, kind: str, draft: bool) -> None:
-    """Raise FlowServiceError if ``ids``, the value of the field ``name``, is not a list of one existing connection id.
+    """Check a field of a dataflow that names its source or target connection.
 
-    Only a draft of a dataflow may use a draft of a connection.
+    Args:
+        scope: The AEP sandbox.
+        ids: The value of the field.
+        name: The name of the field.
+        kind: The kind of the connection.
+        draft: Whether the dataflow is a draft; only a draft may use a connection that is a draft.
+
+    Raises:
+        FlowServiceError: the value is not a list with the id of one existing connection.
     """
     if not isinstance(ids, list) or len(ids) != 1:
         raise invalid(f"{name} must be an array with the id of one of {kind}")
@@ -144,10 +161,17 @@ def _spec_view(scope: AepSandboxScope, kind: str, key: str) -> Entity:
 def _prepare_change(
     scope: AepSandboxScope, before: Entity, after: Entity, operations: list[Entity]
 ) -> Entity:
-    """Return the changed dataflow with its next run planned.
+    """Check a change of a dataflow, and return the changed dataflow with its next run planned.
 
-    Raises FlowServiceError for a change that is not allowed: the connections of a published dataflow, and a start time
-    that has passed, cannot be changed.
+    Args:
+        scope: The AEP sandbox.
+        before: The dataflow before the change.
+        after: The dataflow after the change.
+        operations: The JSON Patch operations of the change.
+
+    Raises:
+        FlowServiceError: the change is not allowed. The connections of a published dataflow, and a start time that has
+            passed, cannot be changed.
     """
     after["lastOperation"] = _operation(scope, "update", operations)
     if before["state"] == "draft":
@@ -171,7 +195,10 @@ def _prepare_change(
 
 
 def _prepare_publication(scope: AepSandboxScope, flow: Entity) -> Entity:
-    """Return a new or published dataflow with its first run planned, and with copies of its connections' parameters."""
+    """Return a dataflow that is new or no longer a draft, ready to be stored.
+
+    Its first run is planned, and it has copies of the parameters of its connections.
+    """
     parse_schedule(flow["scheduleParams"], AepSettings.of(scope.state), created_ms=scope.now)
     source = find_referenced(scope, SOURCES, flow["sourceConnectionIds"][0])
     target = find_referenced(scope, TARGETS, flow["targetConnectionIds"][0])
@@ -182,7 +209,13 @@ def _prepare_publication(scope: AepSandboxScope, flow: Entity) -> Entity:
 
 
 def _operation(scope: AepSandboxScope, name: str, operations: list[Entity]) -> Entity:
-    """Return the ``lastOperation`` of a dataflow; ``operations`` are those of a JSON Patch."""
+    """Return the ``lastOperation`` of a dataflow.
+
+    Args:
+        scope: The AEP sandbox.
+        name: ``create``, ``update``, ``enable`` or ``disable``.
+        operations: The JSON Patch operations of an update.
+    """
     now = scope.now
     if name == "create":
         return {"started": now, "updated": 0, "operation": name}

@@ -19,7 +19,13 @@ class FlowRoutes(Routes):
     def serve(self, method: str, path: str, handler: Handler, *, json: bool = True) -> None:
         """Add a route whose handler runs outside of a transaction.
 
-        A handler that calls Mixpanel would otherwise lock the store while it waits. ``json``: the body must be JSON.
+        In a transaction, a handler that calls Mixpanel would lock the store while it waits.
+
+        Args:
+            method: The HTTP method.
+            path: The path below the base path.
+            handler: The handler, which may raise :class:`FlowServiceError`.
+            json: Whether the body must be JSON.
         """
 
         def convert_errors(call: Call) -> Response:

@@ -26,10 +26,16 @@ Pairs = list[tuple[str, str]]
 def list_response(
     call: Call, path: str, bodies: list[JsonObject], computed: ComputedProperties | None = None
 ) -> Response:
-    """Return the page of ``bodies`` (oldest first) that the request's query parameters select, or their count.
+    """Return the page of a list that the request's query parameters select, or the number of its items.
 
-    ``path`` is the path of the list for the link to the next page. ``computed`` are additional properties for filters:
-    functions that compute the value from a body, by name. Raises FlowServiceError for invalid parameters.
+    Args:
+        call: The request.
+        path: The path of the list, for the link to the next page.
+        bodies: All items of the list, oldest first.
+        computed: Additional properties for filters: functions that compute the value from a body, by name.
+
+    Raises:
+        FlowServiceError: a parameter is invalid.
     """
     pairs, start = _parse_query(call)
     found = filter_bodies(bodies, [value for name, value in pairs if name == "property"], computed or {})

@@ -41,9 +41,10 @@ def _accept_change(
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of entity: the fields that clients can set, and the functions with the rules of this kind.
+    """The common routes for one kind of entity, and what differs between the kinds.
 
-    All functions may raise FlowServiceError.
+    That are the fields that clients can set, and functions with the rules of the kind, which may raise
+    FlowServiceError.
     """
 
     kind: str
@@ -80,7 +81,10 @@ class Resource:
         return JSONResponse({"items": [self.view(call.scope, entity)]})
 
     def view(self, scope: AepSandboxScope, entity: Entity) -> Entity:
-        """Return the public view of an entity without null values; its ``version`` is the etag, as in all samples."""
+        """Return an entity in the form of the API's responses: its public view, without null values.
+
+        Its ``version`` is the etag, as in all samples.
+        """
         view = {name: value for name, value in self.public_view(scope, entity).items() if value is not None}
         return {**view, "version": entity["etag"], "etag": entity["etag"]}
 
@@ -133,9 +137,12 @@ class Resource:
     def change_state(
         self, call: Call, more: dict[str, Callable[[AepSandboxScope, Entity], Entity]]
     ) -> Response:
-        """Apply the action in the query parameter ``op``: ``publish`` or one of ``more``, in upper or lower case.
+        """Apply the action that the query parameter ``op`` names, in upper or lower case.
 
-        ``more`` are the additional actions of this kind of entity: functions that return the changed entity, by name.
+        Args:
+            call: The request.
+            more: The actions of this kind of entity in addition to ``publish``: functions that return the changed
+                entity, by name.
         """
         scope, op = call.scope, call.query("op").upper()
         if op in ("FINALIZE", "FINALIZE_UPDATE"):

@@ -96,8 +96,14 @@ def _require_enabled(flow: Entity) -> None:
 def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
     """Return the time window of a run's data in epoch milliseconds, the end exclusive.
 
-    By default, the window ends now and has the length of a backfill (assumed [I]). Raises FlowServiceError if the start
-    is not before the end.
+    By default, the window ends now and has the length of a backfill (assumed [I]).
+
+    Args:
+        scope: The AEP sandbox.
+        params: The parameters of the request.
+
+    Raises:
+        FlowServiceError: the start is not before the end.
     """
     end = scope.now
     if "windowEndTime" in params:
@@ -111,10 +117,13 @@ def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
 
 
 def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: object) -> Entity:
-    """Store the delta column in the dataflow's ``Copy`` transformation, and return the dataflow.
+    """Store the column by which a run selects new data in the dataflow's ``Copy`` transformation; return the dataflow.
 
-    The first column "will be treated as the source of truth", so another column raises FlowServiceError. The column
-    does not change which events are read, because Mixpanel exports days of its own time.
+    The first column "will be treated as the source of truth". The column does not change which events are read, because
+    Mixpanel exports days of its own time.
+
+    Raises:
+        FlowServiceError: the dataflow already has another column.
     """
     name = column.get("name") if isinstance(column, dict) else None
     if not isinstance(name, str) or not name:

@@ -35,7 +35,16 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def _validate_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack fields."""
+    """Validate the fields of a source connection, and return the fields to store.
+
+    Args:
+        scope: The AEP sandbox.
+        given: The fields of the body.
+        draft: Whether it is a draft, which need not have all fields.
+
+    Raises:
+        FlowServiceError: a field is invalid.
+    """
     require_text(given, "name")
     require_text(given, "description", optional=True)
     spec = validate_spec(given, (MIXPANEL_SPEC,))
@@ -54,10 +63,18 @@ def _validate_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Enti
 
 
 def _validate_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack ``params``.
+    """Validate the fields of a target connection, and return the fields to store.
 
     The tutorial's text has the connection specification of the data lake, but its example has Mixpanel's. Both are
     accepted.
+
+    Args:
+        scope: The AEP sandbox.
+        given: The fields of the body.
+        draft: Whether it is a draft, which need not have ``params``.
+
+    Raises:
+        FlowServiceError: a field is invalid.
     """
     require_text(given, "name", optional=True)
     require_text(given, "description", optional=True)
@@ -101,7 +118,11 @@ def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
 
 
 def _require_unused_by(field: str) -> Callable[[AepSandboxScope, Entity], None]:
-    """Return a function that raises FlowServiceError if ``field`` of a dataflow contains the entity's id."""
+    """Return a check for a deletion: it raises FlowServiceError if a dataflow uses the connection.
+
+    Args:
+        field: The field of a dataflow that contains the ids of its connections of this kind.
+    """
 
     def check_deletion(scope: AepSandboxScope, entity: Entity) -> None:
         if any(entity["id"] in flow.get(field, []) for flow in list_entities(scope, FLOWS)):

@@ -14,9 +14,9 @@ _LAST = "flows/last-run"
 
 
 def plan_next_run(scope: AepSandboxScope, flow: Entity) -> Entity:
-    """Store the time of a dataflow's next run, and return the dataflow with this time; the caller must save it.
+    """Store the time of a dataflow's next run, and return the dataflow with this time, which the caller must save.
 
-    Call this function in a transaction, for a new dataflow and after a change of the schedule.
+    Call this function in a transaction, for a new dataflow and after a change of its schedule.
     """
     schedule = stored_schedule(flow["scheduleParams"])
     covered = flow.get("plan", {}).get("covered")
@@ -61,10 +61,15 @@ def create_run(
     client: str | None = None,
     **more: object,
 ) -> Entity:
-    """Store a new run of a dataflow for the time ``due_ms`` and the data of ``window``, and return the run.
+    """Store a new run of a dataflow, and return it. All times are in epoch milliseconds.
 
-    Times are in epoch milliseconds. ``client`` is the client id that requested the run, or None for a scheduled run.
-    ``more`` are additional fields of the run.
+    Args:
+        scope: The AEP sandbox.
+        flow: The dataflow.
+        due_ms: When to execute the run.
+        window: The start and the end of the data that the run reads; the end is exclusive.
+        client: The id of the client that requested the run; None for a scheduled run.
+        more: Additional fields of the run.
     """
     common = common_fields(scope, client) if client else common_fields(scope, SERVICE_CLIENT, SERVICE_USER)
     is_once = str(flow["scheduleParams"]["frequency"]).lower() == "once"
@@ -104,7 +109,7 @@ def due_runs(scope: AepSandboxScope) -> list[Entity]:
 
 
 def clear_due_time(scope: AepSandboxScope, run_id: str) -> None:
-    """Remove the due time of a run, so that the run is not started again."""
+    """Delete the due time of a run, so that the run is not executed again."""
     scope.delete(CLOCK, f"run:{run_id}")
 
 

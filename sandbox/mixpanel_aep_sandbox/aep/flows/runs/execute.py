@@ -27,7 +27,13 @@ COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3
 
 
 class RunFailed(Exception):
-    """A run failed: ``code`` is Adobe's error code, ``message`` the cause, ``copy`` the counts of copied data."""
+    """A run of a dataflow failed.
+
+    Attributes:
+        code: Adobe's error code for the part of the run that failed.
+        message: The cause.
+        copy: The counts of the data that was exported before; None if the export failed.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -36,10 +42,14 @@ class RunFailed(Exception):
 
 
 def execute(scope: AepSandboxScope, run: Entity) -> Entity:
-    """Execute a run until its batch is completed, and return the fields that the run gets.
+    """Execute a run until its batch is completed, and return the fields to add to the run.
 
-    ``copy`` are the counts of copied data; if there are rows, ``batch`` is the id of the batch and ``mapper`` are the
-    counts of mapped rows. Raises RunFailed.
+    Returns:
+        An object with ``copy``, the counts of exported data. If there are rows, it also has ``batch``, the id of the
+            batch, and ``mapper``, the counts of mapped rows.
+
+    Raises:
+        RunFailed: the export, the mapping or the creation of the batch failed.
     """
     flow = scope.get(document_kind(FLOWS), run["flowId"])
     base = scope.get(document_kind(CONNECTIONS), flow["ends"]["base"]) if flow else None
@@ -63,9 +73,9 @@ def execute(scope: AepSandboxScope, run: Entity) -> Entity:
 
 
 def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
-    """Map the exported lines to rows in a file, then create a batch with this file; return the fields of ``execute``.
+    """Map the exported lines to rows in a file, and create a batch with this file; return the fields of ``execute``.
 
-    The batch is created after all rows are mapped, so that an incomplete export does not create a batch.
+    The batch is created after all rows have been mapped, so that an incomplete export does not create a batch.
     """
     dataset = flow["ends"]["target"]["dataSetId"]
     copied = _copy_counts(scope, lines.seek(0, 2))
@@ -86,7 +96,11 @@ def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: Binary
 
 
 def _make_mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
-    """Return the mapper for the dataflow's mapping set and the dataset's schema. Raises RunFailed if one is deleted."""
+    """Return the mapper for the dataflow's mapping set and the schema of the dataset.
+
+    Raises:
+        RunFailed: the mapping set or the dataset was deleted.
+    """
     params = next(step["params"] for step in flow["transformations"] if step["name"] == "Mapping")
     mapping = find_mapping(scope, params)
     if mapping is None:
@@ -99,9 +113,11 @@ def _make_mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
 
 
 def _map_rows(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
-    """Write the mapped rows of the exported lines to the file ``into``, as JSON Lines, and return their counts.
+    """Write the mapped rows of exported lines to a file, as JSON Lines, and return their counts.
 
-    ``rows`` counts all rows; ``rejected`` counts rows without a required field whose mapping failed.
+    Returns:
+        ``rows``: the number of all rows. ``rejected``: the number of rows without a required field whose mapping
+            failed.
     """
     rows = rejected = 0
     with into.open("w", encoding="ascii") as file:

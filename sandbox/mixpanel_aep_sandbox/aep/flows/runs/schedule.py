@@ -22,8 +22,14 @@ _MOST_INTERVAL = 1_000_000
 def epoch_ms(value: object, name: str) -> int:
     """Convert an epoch time in seconds or milliseconds, as a number or a text of digits, to epoch milliseconds.
 
-    Numbers of eleven digits are seconds in the far future, as in the documented example ``16515859567``. Raises
-    FlowServiceError, with the parameter's ``name``, for another value.
+    Numbers of eleven digits are seconds in the far future, as in the documented example ``16515859567``.
+
+    Args:
+        value: The value.
+        name: The name of the parameter, for the error's text.
+
+    Raises:
+        FlowServiceError: it is not an epoch time.
     """
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < len(str(_LATEST_MS)) + 1:
@@ -55,9 +61,12 @@ class Schedule:
         return self.start_ms + max(steps, 0) * self.period_ms
 
     def due(self, next_ms: int, now_ms: int, most: int) -> list[int]:
-        """Return the due times from ``next_ms``, the next planned time, to ``now_ms``, oldest first.
+        """Return the scheduled times up to now, oldest first; the latest of them if there are too many.
 
-        If there are more than ``most``, return only the latest ones.
+        Args:
+            next_ms: The next planned time, in epoch milliseconds, which is the first one of the result.
+            now_ms: The current time, in epoch milliseconds.
+            most: The maximum number of times.
         """
         if next_ms > now_ms:
             return []
@@ -70,10 +79,15 @@ class Schedule:
         return [next_ms if step == 0 else grid + (step - 1) * self.period_ms for step in steps]
 
     def window(self, covered_ms: int | None, at_ms: int, backfill_days: int) -> Window:
-        """Return the window of the run at the time ``at_ms``.
+        """Return the start and the end of the data that a run reads.
 
-        The window starts at ``covered_ms``, the end of the previous window. If this is None, the first window starts
-        ``backfill_days`` days earlier if the schedule has a backfill, otherwise at the start time.
+        It starts where the previous run's data ended. The data of the first run starts ``backfill_days`` before the run
+        if the schedule has a backfill, otherwise at the start time of the schedule.
+
+        Args:
+            covered_ms: The end of the previous run's data, in epoch milliseconds; None for the first run.
+            at_ms: The time of the run, in epoch milliseconds.
+            backfill_days: The number of days of a backfill.
         """
         if covered_ms is not None:
             return covered_ms, at_ms
@@ -84,9 +98,15 @@ class Schedule:
 
 
 def parse_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
-    """Parse and validate the ``scheduleParams`` of a dataflow. Raises FlowServiceError for an invalid value.
+    """Parse and validate the ``scheduleParams`` of a dataflow.
 
-    ``created_ms``: the time of the request, before which the start must not be if the settings forbid it.
+    Args:
+        given: The value in the request.
+        settings: The settings, which select between contradictory documents.
+        created_ms: The time of the request, in epoch milliseconds; with a setting, the start must not be earlier.
+
+    Raises:
+        FlowServiceError: a value is invalid.
     """
     if not isinstance(given, dict):
         raise invalid("scheduleParams must be an object with startTime and frequency")
@@ -100,7 +120,10 @@ def parse_schedule(given: object, settings: AepSettings, *, created_ms: int = 0)
 
 
 def stored_schedule(params: JsonObject) -> Schedule:
-    """Return the schedule for stored ``scheduleParams`` without validation, because settings may have changed."""
+    """Return the schedule of a stored dataflow.
+
+    Its ``scheduleParams`` are not validated again, because settings may have changed since they were stored.
+    """
     frequency = str(params["frequency"]).lower()
     period = None if frequency == "once" else int(params["interval"]) * _UNITS_MS[frequency]
     backfill = str(params.get("backfill", True)).lower() == "true"

@@ -32,9 +32,10 @@ _INGESTED = ("success", "inactive", "deleted")
 
 
 def update_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
-    """Return the run; if its batch has a final state, store the status and the counts of the batch in the run before.
+    """Return a run with the result of its batch.
 
-    Call ``settle`` before, so that the batch is up to date.
+    If the batch has reached a final state, its status and its counts are first stored in the run. Call
+    ``apply_due_changes`` before, so that the state of the batch is up to date.
     """
     if run["status"] != "inProgress" or "batch" not in run:
         return run
@@ -59,7 +60,9 @@ def update_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
 def flow_run_body(run: Entity, export_url: str) -> JsonObject:
     """Return a stored run in the form of the Flow Service API's responses.
 
-    ``export_url``: base URL of the Data Access API, for links to files with rejected rows.
+    Args:
+        run: The run.
+        export_url: The base URL of the Data Access API, for links to files with rejected rows.
     """
     body = {name: value for name, value in run.items() if name not in _INTERNAL_FIELDS}
     activities = []
@@ -108,7 +111,7 @@ def _errors(run: Entity) -> list[JsonObject]:
 
 
 def _copy_activity(run: Entity) -> JsonObject:
-    """Return the activity that copies data from Mixpanel."""
+    """Return the activity of a run that exports the data from Mixpanel, in the form of the API's responses."""
     copy = run.get("copy", {"bytes": 0, "files": 0, "ended": run.get("ended")})
     start, end = run["window"]
     return {
@@ -135,9 +138,10 @@ def _copy_activity(run: Entity) -> JsonObject:
 
 
 def _copied_records(run: Entity) -> JsonObject:
-    """Return the ``recordSummary`` of the copy activity: empty if a promotion activity follows, as in Adobe's sample.
+    """Return the ``recordSummary`` of the activity that exports the data from Mixpanel.
 
-    A run without data has only the copy activity, with counts of 0.
+    It is empty if a promotion activity follows, as in Adobe's sample. A run without data has only this activity, with
+    counts of 0.
     """
     if run.get("failure", {}).get("code") == COPY:
         return {"failedInfo": _causes(run)}
@@ -145,7 +149,7 @@ def _copied_records(run: Entity) -> JsonObject:
 
 
 def _promotion_activity(run: Entity, export_url: str) -> JsonObject:
-    """Return the activity that maps the data and loads the batch."""
+    """Return the activity of a run that maps the data and loads the batch, in the form of the API's responses."""
     metrics = run.get("outcome", {}).get("metrics", {})
     target: JsonObject = {"id": run["target"], "type": "TargetConnection"}
     files = _counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount")
@@ -177,7 +181,9 @@ def _promotion_activity(run: Entity, export_url: str) -> JsonObject:
 def _batch_status(run: Entity, meta: str) -> JsonObject:
     """Return the ``statusSummary`` of a run with a batch: the status, and the causes with their numbers of rows.
 
-    ``meta``: URL prefix of the links to the batch's diagnostics.
+    Args:
+        run: The run.
+        meta: The prefix of the URLs of the batch's diagnostics.
     """
     errors = run.get("outcome", {}).get("errors", [])
     if not errors:
@@ -213,7 +219,12 @@ def _causes(run: Entity) -> list[JsonObject]:
 
 
 def _counts(metrics: JsonObject, **names: str) -> JsonObject:
-    """Return some of a batch's metrics under other names; ``names`` are the new names and the names in ``metrics``."""
+    """Return some of a batch's metrics under other names.
+
+    Args:
+        metrics: The metrics of the batch.
+        names: The names in ``metrics``, by the new names.
+    """
     return {new: metrics[old] for new, old in names.items() if old in metrics}
 
 

@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.flows.constants import RUNS
 from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, save
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import clear_due_time, create_due_runs, due_flows, due_runs
 from mixpanel_aep_sandbox.aep.flows.runs.execute import PROCESS, RunFailed, execute
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start as start_batch
 
 _MAX_WAIT_SECONDS = 10
@@ -19,7 +19,7 @@ _MAX_WAIT_SECONDS = 10
 
 @dataclass
 class _Worker:
-    """The background thread of one AEP sandbox."""
+    """The background thread that executes the due runs of one AEP sandbox."""
 
     finished: threading.Event = field(default_factory=threading.Event)
     check_again: bool = False
@@ -32,9 +32,10 @@ _lock = threading.Lock()
 
 
 def start_due_runs(scope: AepSandboxScope) -> threading.Event | None:
-    """Create all due runs, and execute them in a background thread.
+    """Create all runs that are due, and execute them in a background thread.
 
-    Return an event that is set when all due runs have been executed, or None if no run is due.
+    Returns:
+        An event that is set when all due runs have been executed, or None if no run is due.
     """
     for flow_id in due_flows(scope):
         with scope.state.store.transaction():
@@ -58,11 +59,11 @@ def run_due_and_wait(scope: AepSandboxScope) -> None:
     finished = start_due_runs(scope)
     if finished is not None:
         finished.wait(_MAX_WAIT_SECONDS)
-    settle(scope)
+    apply_due_changes(scope)
 
 
 def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) -> None:
-    """Execute due runs until there are no more; this function is the background thread."""
+    """Execute due runs until no run is due. The background thread runs this function."""
     try:
         while _has_work(key, worker, waiting := due_runs(scope)):
             if waiting:
@@ -117,7 +118,10 @@ def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
 
 
 def _process_batch(scope: AepSandboxScope, batch_id: str | None) -> None:
-    """Process the rows of the run's batch if it is due, so that a client that reads the run gets the batch's result."""
+    """Process the rows of a run's batch if it is due.
+
+    So a client that reads the run directly after its execution gets the result of the batch.
+    """
     batch = scope.get(BATCHES, batch_id) if batch_id else None
     if batch is not None and batch["state"] == "promoting" and batch["due"] <= scope.now:
         start_batch(scope, batch["id"]).wait(_MAX_WAIT_SECONDS)

@@ -23,9 +23,14 @@ _SERVER_ERROR = 500
 
 
 def explore(call: Call, client: MixpanelClient) -> Response:
-    """Return the response with format, inferred schema and sample events of the project in the request's parameters.
+    """Return the response with the format, the inferred schema and sample events of a Mixpanel project.
 
-    Raises FlowServiceError for invalid parameters, or if Mixpanel returns an error.
+    Args:
+        call: The request, whose parameters name the project and its time zone.
+        client: A client with the credentials of the base connection.
+
+    Raises:
+        FlowServiceError: the parameters are invalid, or Mixpanel returns an error.
     """
     params = _parse_params(call)
     try:
@@ -49,7 +54,10 @@ def _provider_error(error: MixpanelRequestError) -> FlowServiceError:
 
 
 def infer_schema(values: Iterable[object]) -> JsonObject:
-    """Return a JSON schema for the values. Nulls are ignored; values of several types give ``string`` (assumed [I])."""
+    """Return a JSON Schema for some values.
+
+    Nulls are ignored. Values of several types give the type ``string`` (assumed [I]).
+    """
     kinds: dict[str, JsonObject] = {}
     objects: dict[str, list[object]] = {}
     items: list[object] = []

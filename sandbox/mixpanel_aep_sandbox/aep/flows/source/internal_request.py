@@ -20,10 +20,17 @@ class IncompleteResponse(Exception):
 def send_internally(
     state: SandboxState, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO
 ) -> int:
-    """Send a GET request to the sandbox's own application, write the body to ``into``, and return the HTTP status.
+    """Send a GET request to the sandbox's own application, and return the HTTP status of the response.
 
     The request does not use a socket. Do not call this function in a transaction, because the handler of the request
     may need its own transaction.
+
+    Args:
+        state: The state of the sandbox, with its application.
+        path: The path of the URL.
+        query: The query parameters.
+        headers: The headers.
+        into: The file to which the body of the response is written.
 
     Raises:
         IncompleteResponse: A fault truncated the response, or the sandbox has no application.

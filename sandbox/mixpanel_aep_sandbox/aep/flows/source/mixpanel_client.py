@@ -34,7 +34,9 @@ _TEXT_BYTES = 2000
 class MixpanelRequestError(Exception):
     """Mixpanel did not return the requested data.
 
-    ``status`` is the HTTP status, or None for an incomplete response; ``text`` is the error text.
+    Attributes:
+        status: The HTTP status; None for an incomplete response.
+        text: The error text.
     """
 
     def __init__(self, status: int | None, text: str) -> None:
@@ -65,9 +67,16 @@ class MixpanelClient:
 
     @contextmanager
     def export(self, project: str, first: date, last: date, limit: int | None = None) -> Iterator[BinaryIO]:
-        """Export the raw events from ``first`` to ``last`` (inclusive), and yield a temporary file with the JSON Lines.
+        """Export the raw events of some days, and yield a temporary file with the JSON Lines.
 
-        ``limit`` is the maximum number of events. Raises MixpanelRequestError.
+        Args:
+            project: The id of the project.
+            first: The first day.
+            last: The last day, which is included.
+            limit: The maximum number of events; None: no limit.
+
+        Raises:
+            MixpanelRequestError: Mixpanel did not return the events.
         """
         query = {"project_id": project, "from_date": first.isoformat(), "to_date": last.isoformat()}
         more = {} if limit is None else {"limit": str(limit)}
@@ -76,7 +85,10 @@ class MixpanelClient:
 
     @contextmanager
     def _request(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
-        """Send a GET request, repeat it after status 429, and yield a temporary file with the body."""
+        """Send a GET request, and yield a temporary file with the body of the response.
+
+        After status 429, the request is sent again, for a limited number of times.
+        """
         account = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         headers = {"host": host, "x-original-host": host, "authorization": f"Basic {account}"}
         for attempt in range(_ATTEMPTS):
@@ -96,9 +108,9 @@ class MixpanelClient:
 
 
 def export_host(given: object) -> str | None:
-    """Return the host name in a base connection's ``host``, such as ``https://data.mixpanel.com``.
+    """Return the host name in the ``host`` of a base connection, such as ``https://data.mixpanel.com``.
 
-    Returns None if the value is missing or is not one of Mixpanel's export hosts.
+    Return None if the value is missing, or is not one of Mixpanel's export hosts.
     """
     host = given.removeprefix("https://").strip("/").lower() if isinstance(given, str) else ""
     return host if host in HOSTS else None

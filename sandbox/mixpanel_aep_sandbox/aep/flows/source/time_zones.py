@@ -29,11 +29,16 @@ def are_same(name: str, iana: str) -> bool:
 
 
 def days_of_window(start_ms: int, end_ms: int, where: ZoneInfo, now_ms: int) -> tuple[date, date] | None:
-    """Return the first and the last calendar day, in the time zone ``where``, of a window in epoch milliseconds.
+    """Return the first and the last calendar day that an export must include for a time window, or None for no day.
 
-    The end of the window is exclusive. Days after ``now_ms`` and days that Mixpanel does not export are omitted; None
-    means that no day remains. Mixpanel exports complete days, so runs for minutes or hours export complete days as
-    well (assumed [I]).
+    Days in the future and days that Mixpanel does not export are left out. Mixpanel exports complete days, so runs for
+    minutes or hours export complete days as well (assumed [I]).
+
+    Args:
+        start_ms: The start of the window, in epoch milliseconds.
+        end_ms: The end of the window, which is exclusive.
+        where: The time zone of the days.
+        now_ms: The current time, in epoch milliseconds.
     """
     last_ms = min(end_ms - 1, now_ms)
     if start_ms > last_ms:

@@ -31,9 +31,15 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def validate_spec(given: Entity, allowed: tuple[str, ...], name: str = "connectionSpec") -> dict[str, str]:
-    """Return the id and the version of the specification in the field ``name`` of a body.
+    """Return the id and the version of the specification that a request body names.
 
-    Raises FlowServiceError if the id is not one of ``allowed``, or the version is not 1.0.
+    Args:
+        given: The fields of the body.
+        allowed: The allowed ids.
+        name: The name of the field with the specification.
+
+    Raises:
+        FlowServiceError: the id is not allowed, or the version is not 1.0.
     """
     spec = given.get(name)
     if not isinstance(spec, dict):

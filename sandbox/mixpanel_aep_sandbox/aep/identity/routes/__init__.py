@@ -1,1 +1,1 @@
-"""HTTP routes of Identity Service."""
+"""HTTP routes of Identity Service: identity namespaces, and the XID of an identity."""

@@ -18,7 +18,7 @@ _LONGEST_ID = 1024
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the route to the router."""
+    """Add the route that returns the XID of an identity to the router."""
     Routes(state, router, IDENTITY).add("GET", "/identity", _get_xid)
 
 

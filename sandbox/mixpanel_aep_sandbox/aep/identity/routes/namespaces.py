@@ -83,7 +83,13 @@ def namespaces(scope: AepSandboxScope) -> list[JsonObject]:
 
 
 def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> JsonObject | None:
-    """Return the namespace whose id (if ``by_id``) or code equals ``value``, or None if it does not exist."""
+    """Return the namespace with an id or a code, or None if it does not exist.
+
+    Args:
+        scope: The AEP sandbox.
+        value: The id or the code.
+        by_id: Whether ``value`` is an id.
+    """
     key = "id" if by_id else "code"
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
@@ -180,7 +186,7 @@ def _error_body(state: SandboxState, status: int, code: str, description: str) -
 
 
 def _convert_gateway_error(state: SandboxState, error: Problem) -> Problem:
-    """Return the gateway's error about an access token (401) with the additional keys of Identity Service's errors.
+    """Add the keys of Identity Service's errors to the gateway's error about an access token (401).
 
     Other errors are returned unchanged.
     """

@@ -6,7 +6,10 @@ from mixpanel_aep_sandbox.aep.ingestion.row_validation.times import epoch_ms
 
 
 class TimeRange:
-    """Collects the first and last ``timestamp`` of a batch's rows. Texts in UTC (``Z``) are compared as texts."""
+    """Collects the first and the last ``timestamp`` of a batch's rows.
+
+    Texts in UTC (``Z``) are compared as texts, because that is faster than their conversion to numbers.
+    """
 
     def __init__(self) -> None:
         self._texts: tuple[str, str] | None = None
@@ -36,7 +39,7 @@ class TimeRange:
         return {"startDate": int(self._moments[0] // 1000), "endDate": int(self._moments[1] // 1000)}
 
     def _add_text(self, text: str) -> None:
-        """Extend the range of available dates by a time, given as text in UTC with whole seconds."""
+        """Include a time, given as text in UTC with whole seconds (``2026-07-01T10:00:00``)."""
         if self._texts is None:
             self._texts = text, text
         elif text < self._texts[0]:

@@ -17,7 +17,11 @@ _SAMPLES = 100
 
 
 class Diagnostics:
-    """Writes the rejected rows of a batch to ``failed/part-*``, and to ``meta/row_errors/*`` if diagnostics are on."""
+    """Writes the files in which a client can read the rejected rows of a batch and their errors.
+
+    All rejected rows are in ``failed/part-*``. If the batch was created with error diagnostics, they are also in
+    ``meta/row_errors/*``.
+    """
 
     def __init__(self, folder: Path, batch: JsonObject) -> None:
         self._folder, self._wanted = folder, batch["diagnostics"]
@@ -37,7 +41,7 @@ class Diagnostics:
         self._write(f"failed/{self._part}", {**plain, "_validationErrors": violations}, _MOST_ROWS)
 
     def close(self) -> None:
-        """Close all files."""
+        """Close all files that were written."""
         for file in self._open.values():
             file.close()
 
@@ -64,13 +68,13 @@ def _json(body: JsonObject) -> str:
 
 
 def _error(error: RowError) -> JsonObject:
-    """Return an error in the form of ``meta/row_errors``."""
+    """Return an error of a row in the form in which the files ``meta/row_errors`` contain it."""
     body = {"code": error.code, "message": error.message}
     return body if error.kind == PARSING else {**body, "column": error.column}
 
 
 def _violation(error: RowError) -> JsonObject:
-    """Return an error in the form of ``failed/part-*``."""
+    """Return an error of a row in the form in which the files ``failed/part-*`` contain it."""
     return {
         "causingExceptions": [],
         "keyword": error.keyword,

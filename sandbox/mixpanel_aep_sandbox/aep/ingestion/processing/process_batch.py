@@ -25,7 +25,11 @@ _DESCRIPTIONS = {
 
 
 class _Failed(Exception):
-    """An error that fails the whole batch and not only single rows."""
+    """An error that fails the whole batch, in Catalog's form.
+
+    Attributes:
+        error: the code and the description, as Catalog lists them.
+    """
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -38,8 +42,9 @@ def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     """Validate the rows of a batch, and write the ids of valid rows and the diagnostics to the batch's folder.
 
     Returns:
-        ``state`` (``success`` or ``failed``), ``metrics`` and ``errors`` as Catalog shows them, ``files`` (the numbers
-        of all rows and of accepted rows of each file), and ``dates`` (Catalog's ``availableDates``).
+        An object with these keys. ``state``: ``success`` or ``failed``. ``metrics`` and ``errors``: as Catalog shows
+            them. ``files``: for each file the number of all rows (``rows``) and of accepted rows (``good``). ``dates``:
+            Catalog's ``availableDates``.
     """
     planned_outcome = batch.get("planned_outcome") or {}
     files = batch_files(scope, batch["id"])
@@ -104,7 +109,10 @@ def _read_files(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> 
 
 
 def _batch_result(row_pass: RowPass) -> JsonObject:
-    """Return the outcome: ``failed`` if more rows were rejected than ``partialIngestionPercent`` (default 0) allows."""
+    """Return the result of a batch whose rows were read, unless a plan makes it fail.
+
+    It has failed if more rows were rejected than ``partialIngestionPercent`` (default 0) allows.
+    """
     lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:
         row_pass.codes["1554"] += lost
@@ -137,7 +145,13 @@ def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[JsonObject]:
 
 
 def _outcome(row_pass: RowPass, state: str, errors: list[JsonObject]) -> JsonObject:
-    """Return the result of ``process_batch`` with the counts of a finished pass."""
+    """Return the result of ``process_batch``.
+
+    Args:
+        row_pass: The finished pass over the rows, with its counts.
+        state: ``success`` or ``failed``.
+        errors: The errors, as Catalog shows them.
+    """
     good = state == "success"
     files = [{"rows": rows, "good": kept if good else 0} for rows, kept in row_pass.per_file]
     failed = row_pass.bad + (0 if row_pass.planned_outcome.get("silent") else row_pass.lost)

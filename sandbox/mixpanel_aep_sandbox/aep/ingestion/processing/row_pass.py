@@ -34,10 +34,15 @@ _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as plann
 
 
 class RowPass:
-    """Reads the rows of a batch once, and writes the ids of accepted rows and the errors of rejected rows.
+    """Reads and validates the rows of a batch once; writes the ids of accepted and the errors of rejected rows.
 
-    After ``read`` of each file, ``rows`` is the number of rows, ``bad`` of rejected rows, ``lost`` of valid rows that a
-    planned outcome loses, and ``codes`` has the number of rejected rows for each error code.
+    Attributes:
+        rows: the number of rows in the files that were read.
+        bad: the number of rejected rows.
+        lost: the number of valid rows that a planned outcome loses.
+        refused: the number of valid rows that a planned outcome rejects; ``bad`` includes them.
+        codes: the number of rejected rows for each error code.
+        dates: the times of the accepted rows.
     """
 
     def __init__(self, scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
@@ -106,7 +111,10 @@ class RowPass:
     def _ids_of_json_rows(
         self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
-        """Yield ids as ``_ids_of_rows``: valid rows by the fast reader, all others after the complete check."""
+        """Yield the ids of the rows of a JSON file, as ``_ids_of_rows``.
+
+        The fast reader accepts rows that are certainly valid. All other rows are checked completely.
+        """
         from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_fast import (
             FastRows,
         )  # imported late, for a quick start
@@ -129,7 +137,10 @@ class RowPass:
     def _ids_of_parquet_rows(
         self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
-        """Yield ids as ``_ids_of_rows``: valid rows by column-wise checks, all others after the complete check."""
+        """Yield the ids of the rows of a Parquet file, as ``_ids_of_rows``.
+
+        Checks of whole columns accept rows that are certainly valid. All other rows are checked completely.
+        """
         path = disk_path(self.scope, body)
         for row in parquet_ids_or_rows(path, rules, checker, self.dates):
             yield (
@@ -139,9 +150,12 @@ class RowPass:
             )
 
     def _ids_of_csv_rows(self, body: JsonObject, resolved: JsonObject) -> Iterator[str]:
-        """Yield the ids of the rows of a CSV file. Raises Incompatible if a column is not a flat field of the schema.
+        """Yield the ids of the rows of a CSV file.
 
         As in AEP, only "preliminary checks" are made (EP:ingestion/batch-ingestion/troubleshooting.md).
+
+        Raises:
+            Incompatible: a column is not a flat field of the schema.
         """
         fields = resolved.get("properties", {})
         for row in csv_rows(disk_path(self.scope, body), self.batch["inputFormat"]):

@@ -16,7 +16,12 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
-    """Return the rules that new rows of a dataset (by id) must satisfy."""
+    """Return the rules that new rows of a dataset must satisfy.
+
+    Args:
+        scope: The AEP sandbox.
+        dataset: The id of the dataset.
+    """
     schema = resolved_schema(scope, dataset)
     body = scope.get(DATASETS, dataset)
     optional = IngestSettings.of(scope.state).primary_identity == "optional"

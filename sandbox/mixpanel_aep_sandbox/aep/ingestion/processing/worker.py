@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope
+from mixpanel_aep_sandbox.aep.core.scope import BATCH_RESULTS, BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _GATE = threading.Semaphore(1)
@@ -15,8 +15,8 @@ _lock = threading.Lock()
 
 
 def ensure_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject | None:
-    """Return the result of ``process_batch`` for a batch; if it is missing, start the processing and return None."""
-    outcome = scope.get(OUTCOMES, batch["id"])
+    """Return the result of processing a batch's rows; if it is missing, start the processing and return None."""
+    outcome = scope.get(BATCH_RESULTS, batch["id"])
     if outcome is None:
         start(scope, batch["id"])
     return outcome
@@ -42,9 +42,9 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], finished:
     try:
         with _GATE:
             batch = scope.get(BATCHES, batch_id)
-            done = scope.get(OUTCOMES, batch_id)  # by the previous run, while this one was requested
+            done = scope.get(BATCH_RESULTS, batch_id)  # by the previous run, while this one was requested
             if batch is not None and batch["state"] == "promoting" and done is None:
-                scope.put(OUTCOMES, batch_id, process_batch(scope, batch))
+                scope.put(BATCH_RESULTS, batch_id, process_batch(scope, batch))
     except sqlite3.ProgrammingError:
         pass  # the sandbox was closed; the batch is processed again after its next start
     except Exception as error:
@@ -52,7 +52,7 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], finished:
         try:
             if scope.get(BATCHES, batch_id) is None:
                 return  # the sandbox was reset during the processing, and the files were deleted
-            scope.put(OUTCOMES, batch_id, _outcome_of_bug(error))
+            scope.put(BATCH_RESULTS, batch_id, _outcome_of_bug(error))
         except sqlite3.ProgrammingError:
             return  # the sandbox was closed, and its folder was possibly deleted
         raise

@@ -12,7 +12,13 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import has_expired
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save, save_changed, settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import (
+    apply_due_changes,
+    deactivate,
+    save,
+    save_changed,
+    shown_status,
+)
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import use_planned_outcome
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import check_batch_rate
@@ -65,7 +71,13 @@ def _replay(call: Call) -> Response:
 def create_batch(scope: AepSandboxScope, given: JsonObject, client: str) -> JsonObject:
     """Create a batch from the body of ``POST /batches``, and return its document.
 
-    Raises Problem 400, 404, 429 or 503.
+    Args:
+        scope: The AEP sandbox.
+        given: The body.
+        client: The id of the client that creates the batch.
+
+    Raises:
+        Problem: 400 for an invalid body, 404 for an unknown dataset, 429 or 503 above the rate limit.
     """
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
@@ -144,7 +156,7 @@ def _run_action(call: Call) -> Response:
     actions = {"COMPLETE": complete_batch, "ABORT": _abort, "FAIL": _fail, "REVERT": _revert}
     if action not in actions:
         raise problem(400, "action must be COMPLETE, ABORT, FAIL or REVERT.")
-    settle(call.scope)
+    apply_due_changes(call.scope)
     with call.scope.state.store.transaction():
         batch = actions[action](call.scope, find_batch(call.scope, call.path("id")))
     if batch["state"] == "promoting":
@@ -158,7 +170,10 @@ def _run_action(call: Call) -> Response:
 def complete_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     """Complete a batch that is being uploaded, and return its document; its rows are processed later.
 
-    Raises Problem 400 if a large file is incomplete, or the batch has ended without success.
+    A batch that was completed before is returned unchanged.
+
+    Raises:
+        Problem: 400 if a large file is incomplete, or the batch was aborted, reverted or abandoned.
     """
     if batch["state"] in ("promoting", "success", "failed"):
         # Adobe: "If the operation actually succeeded, the API will return success, even after retrying."
@@ -170,7 +185,13 @@ def complete_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def promote(scope: AepSandboxScope, batch: JsonObject, planned_outcome: JsonObject) -> JsonObject:
-    """Move a batch to the state ``promoting``, store the time of its next status, and return its document."""
+    """Start the processing of a completed batch: store the time at which it is due, and return its document.
+
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        planned_outcome: The effects of a plan on the batch; empty without a plan.
+    """
     wait = scope.state.settings.batch_seconds + planned_outcome.get("delay_seconds", 0)
     due = scope.now + (0 if planned_outcome.get("at_once") else int(wait * 1000))
     return save_changed(
@@ -203,7 +224,17 @@ def _revert(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _require_state(scope: AepSandboxScope, batch: JsonObject, state: str, done: str) -> None:
-    """Raise Problem 400 unless a batch has a state; ``done`` is the participle of the action, for the message."""
+    """Check that a batch is in the state that an action requires.
+
+    Args:
+        scope: The AEP sandbox.
+        batch: The document of the batch.
+        state: The required state.
+        done: The participle of the action, for the error's text.
+
+    Raises:
+        Problem: 400 if the batch is in another state.
+    """
     if batch["state"] != state:
         text = f"Batch {batch['id']} is {shown_status(scope, batch)} and cannot be {done}."
         raise problem(400, text)  # the HTTP status is [I]

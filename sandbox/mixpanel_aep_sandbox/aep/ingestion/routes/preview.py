@@ -51,7 +51,10 @@ def _preview(call: Call) -> Response:
 
 
 def _format(call: Call, of_batch: JsonObject) -> JsonObject:
-    """Return the ``inputFormat`` of a preview: from the query, or else the batch's [I]; Adobe requires a format."""
+    """Return the ``inputFormat`` by which a preview reads the files: from the query, or else that of the batch [I].
+
+    Adobe requires a format in the query.
+    """
     given: JsonObject = {"format": call.query("format")} if call.query("format") else dict(of_batch)
     given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
     for name in _FLAGS:
@@ -70,7 +73,14 @@ def _rows(call: Call, batch: JsonObject) -> Iterator[dict[str, str]]:
 
 
 def _flat(value: JsonObject, path: str) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each column, with names such as ``_tenant/field`` as in the specification's sample."""
+    """Yield the name and the value of each plain field of a row, as texts.
+
+    The names of nested fields are paths such as ``_tenant/field``, as in the specification's sample.
+
+    Args:
+        value: The row, or an object in it.
+        path: The path of the object, with a slash at its end; empty for the row.
+    """
     for name, part in value.items():
         if isinstance(part, dict):
             yield from _flat(part, f"{path}{name}/")

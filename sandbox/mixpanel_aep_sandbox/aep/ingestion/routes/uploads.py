@@ -86,7 +86,13 @@ def _check_upload(call: Call) -> str:
 async def _receive(call: Call, limit: int, reason: str) -> tuple[str, int]:
     """Stream the request body to a new file on disk, and return the file's name and its size in bytes.
 
-    Raises Problem 413 if the body is larger than ``limit`` bytes; ``reason`` completes the message.
+    Args:
+        call: The request.
+        limit: The maximum size in bytes.
+        reason: The end of the sentence about a body that is too large.
+
+    Raises:
+        Problem: 413 if the body is too large.
     """
     declared = call.request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
@@ -109,7 +115,14 @@ async def _receive(call: Call, limit: int, reason: str) -> tuple[str, int]:
 
 @contextmanager
 def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
-    """Run a transaction, and delete the received file ``name`` from disk if the transaction fails."""
+    """Run the block as a transaction; if it fails, delete a received file from disk.
+
+    The block is not run if the batch of the request no longer accepts files.
+
+    Args:
+        call: The request.
+        name: The name of the received file on disk.
+    """
     try:
         with call.scope.state.store.transaction():
             # The batch may have been completed during the upload.
@@ -121,7 +134,7 @@ def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
 
 
 def _store_whole_file(call: Call, name: str, size: int) -> bool:
-    """Store a received file, and return whether its path is new in the batch."""
+    """Store a received file in the batch, and return whether the batch had no file at this path before."""
     with _transaction_or_cleanup(call, name):
         old = store_file(
             call.scope, file_document(call.scope, call.path("id"), file_path(call), name=name, size=size)

@@ -25,7 +25,7 @@ CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
 
 @dataclass(frozen=True)
 class RowError:
-    """An error of a row, at one of its fields."""
+    """An error of a row at one of its fields, from which the messages and diagnostics of the batch are made."""
 
     kind: str
     """``parsing``, ``conversion`` or ``validation``."""
@@ -44,7 +44,7 @@ class RowError:
 
 
 class RowChecker:
-    """Converts and validates single rows against the rules of a dataset."""
+    """Converts and validates single rows by the rules of a dataset, and returns their errors."""
 
     def __init__(self, rules: RowRules, settings: IngestSettings, *, nulls: bool, now_ms: int) -> None:
         """Prepare the checks.
@@ -70,7 +70,7 @@ class RowChecker:
         return Conversion(self._nulls).row(row, self._schema)
 
     def check_row(self, row: JsonObject) -> tuple[JsonObject, list[RowError]]:
-        """Return a row in its stored form and the list of its errors, which is empty for a valid row."""
+        """Return a row as it is stored if it is valid, and the list of its errors, which is empty for a valid row."""
         conversion = Conversion(self._nulls)
         kept = conversion.row(row, self._schema)
         errors = [
@@ -125,7 +125,7 @@ def _violation(error: jsonschema_rs.ValidationError) -> RowError:
 
 
 def _fields_of(value: object) -> int:
-    """Count the fields in a value at every depth."""
+    """Return the number of fields in a value, at every depth."""
     if isinstance(value, dict):
         return sum(1 + _fields_of(part) for part in value.values())
     return sum(map(_fields_of, value)) if isinstance(value, list) else 0

@@ -27,7 +27,7 @@ _EXPECTED = {
 
 @dataclass
 class Conversion:
-    """Converts one row, and collects the errors."""
+    """The conversion of one row to the types of its fields, and the errors that it finds."""
 
     nulls: bool
     """Whether a null means a missing field (Parquet) or is an error (JSON)."""
@@ -39,9 +39,14 @@ class Conversion:
     """JSON Pointers of fields that are not in the schema."""
 
     def row(self, row: JsonObject, schema: JsonObject) -> JsonObject:
-        """Convert a row by its resolved schema; the result has no fields outside of the schema [I].
+        """Return a row in which the values have the types of their fields in the schema.
 
-        Values that cannot be converted remain unchanged in the result, and are added to ``errors``.
+        Fields outside of the schema are omitted [I]. Values that cannot be converted stay unchanged, and are added to
+        ``errors``.
+
+        Args:
+            row: The row.
+            schema: The resolved schema.
         """
         return self._object(row, schema, "#")
 
@@ -64,7 +69,7 @@ class Conversion:
         return kept
 
     def _no_null(self, pointer: str, required: bool) -> None:
-        """Record an error for a null value."""
+        """Record the error of a field that is null, by whether the field is required."""
         if required:
             self.missing.append(pointer)
         else:
@@ -104,7 +109,15 @@ class Conversion:
 
 
 def _scalar(value: object, kind: str) -> object:
-    """Convert a plain value to a kind of ``json_schema.kind_of``; return None if this is not possible."""
+    """Convert a plain value to the type of a field.
+
+    Args:
+        value: The value, which is not an object or array.
+        kind: The kind of the field, as ``json_schema.kind_of`` returns it.
+
+    Returns:
+        The converted value, or None if the value cannot be converted.
+    """
     if kind in ("", "null"):
         return value
     if isinstance(value, bool):

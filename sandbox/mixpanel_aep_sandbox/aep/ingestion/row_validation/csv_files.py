@@ -22,7 +22,7 @@ class EmptyHeader(Exception):
 
 
 def csv_rows(path: Path, options: JsonObject) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file as text values by column name; values equal to the null marker are omitted.
+    """Yield the rows of a CSV file as text values by column name, without values that equal the null marker.
 
     Args:
         path: The file.

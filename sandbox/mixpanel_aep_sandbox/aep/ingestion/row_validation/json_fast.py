@@ -47,14 +47,17 @@ FieldType: TypeAlias = Any
 
 
 class _Checked:
-    """A value that a JSON Schema validator checks; each such field has its own subclass with its validator."""
+    """The base class of the types of values that a JSON Schema validator checks, because msgspec cannot.
+
+    For each such field, ``_Types`` creates a subclass with the field's validator.
+    """
 
     is_valid: Callable[[object], bool]
     text: object
 
 
 class FastRows:
-    """Recognizes valid JSON rows without building dictionaries.
+    """Recognizes valid JSON rows, without the cost of building a dictionary for each row.
 
     Args:
         rules: The schema of the rows, and whether ``identityMap`` must have a primary identity.
@@ -77,7 +80,10 @@ class FastRows:
     def read_valid_row(self, raw: bytes) -> tuple[str, str | int | None] | None:
         """Return the ``_id`` of a valid row as a JSON string with quotes, and its ``timestamp`` or None.
 
-        Return None for a row that may be invalid or needs conversion; ``RowChecker`` decides about such rows.
+        Return None for a row that may be invalid or needs a conversion; ``RowChecker`` decides about such rows.
+
+        Args:
+            raw: The text of the row.
         """
         if raw.count(b":") > self._most_fields:
             return None
@@ -110,7 +116,13 @@ def _primary_fields(resolved: JsonObject) -> tuple[str, str]:
 
 
 def _has_primary(row: msgspec.Struct, identities: str, primary: str) -> bool:
-    """Return whether the struct's field ``identities`` has an identity whose flag ``primary`` is true."""
+    """Return whether a row has an identity whose flag ``primary`` is true.
+
+    Args:
+        row: The decoded row.
+        identities: The name of the struct's field for ``identityMap``; empty if the schema has none.
+        primary: The name of the field for ``primary`` in the struct of an identity.
+    """
     held = getattr(row, identities) if identities else UNSET
     if held is UNSET:
         return False
@@ -199,7 +211,10 @@ class _Types:
 
 
 def _narrow_bounds(bounds: JsonObject) -> JsonObject:
-    """Keep only the narrower of an inclusive and an exclusive bound, because msgspec accepts one for each side."""
+    """Return the bounds of a number with at most one for each side, because msgspec accepts no more.
+
+    Of an inclusive and an exclusive bound for the same side, only the narrower one is returned.
+    """
     for plain, exclusive, sign in (("ge", "gt", 1), ("le", "lt", -1)):
         if plain in bounds and exclusive in bounds:
             drop = plain if sign * bounds[exclusive] >= sign * bounds[plain] else exclusive

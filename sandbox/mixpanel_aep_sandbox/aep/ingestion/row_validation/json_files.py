@@ -19,7 +19,11 @@ class Unreadable(Exception):
 
 
 class Corrupt:
-    """A row that cannot be parsed; ``text`` is the beginning of the row's text."""
+    """A row that cannot be parsed.
+
+    Attributes:
+        text: the first 1000 bytes of the row, as text without a line end.
+    """
 
     def __init__(self, raw: bytes) -> None:
         self.text = raw[:1000].decode("utf-8", "replace").rstrip("\r\n")
@@ -29,9 +33,9 @@ Row = JsonObject | Corrupt
 
 
 def json_lines(path: Path) -> Iterator[bytes]:
-    """Yield every line of a file that is not blank, with its LF.
+    """Yield the lines of a file that are not blank, each with its line feed.
 
-    A line of more than ``LONGEST_ROW_BYTES`` is yielded truncated to this length, without LF.
+    A line of more than ``LONGEST_ROW_BYTES`` is truncated to this length, and has no line feed.
     """
     with path.open("rb") as file:
         while line := file.readline(LONGEST_ROW_BYTES):

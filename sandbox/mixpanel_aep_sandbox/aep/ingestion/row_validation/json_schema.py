@@ -54,10 +54,10 @@ def validator_of(schema: JsonObject) -> jsonschema_rs.Draft201909Validator:
 
 
 def kind_of(field: JsonObject) -> str:
-    """Return the kind of a field of a resolved schema.
+    """Return the kind of a field of a resolved schema, by which values are converted and validated.
 
-    The kind is ``object``, ``map``, ``array``, ``date``, ``date-time`` or another type of JSON Schema, or "" if the
-    field has no type.
+    It is ``object``, ``map``, ``array``, ``date``, ``date-time`` or another type of JSON Schema, or an empty text if
+    the field has no type.
     """
     kind = str(field.get("type", "object" if "properties" in field else ""))
     if kind == "string" and field.get("format") in ("date", "date-time"):
@@ -68,7 +68,7 @@ def kind_of(field: JsonObject) -> str:
 
 
 def scalar_schema(field: JsonObject) -> JsonObject:
-    """Return the JSON Schema for values of a field that is not an object, map or array; {} if any value is valid."""
+    """Return the JSON Schema for values of a field that is not an object, map or array; empty if any value is valid."""
     kind = kind_of(field)
     limits = _limits(field)
     if kind == "string":
@@ -90,7 +90,7 @@ def _object(field: JsonObject) -> JsonObject:
 
 
 def _field(field: JsonObject) -> JsonObject:
-    """Return the JSON Schema of a field of any kind."""
+    """Return the JSON Schema that the converted values of a field must satisfy; the field may be of any kind."""
     kind = kind_of(field)
     if kind == "array":
         limits = _limits(field)

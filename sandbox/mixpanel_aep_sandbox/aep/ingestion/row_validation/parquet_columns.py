@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 
 class ColumnCheck:
-    """Finds the rows of a record batch that may be invalid by its schema; every other row is certainly valid."""
+    """Finds the rows of an Arrow record batch that may be invalid, with checks of whole columns.
+
+    Every other row is certainly valid, and need not be converted to Python objects.
+    """
 
     def __init__(self, resolved: JsonObject) -> None:
         self._resolved = resolved
         self._validators: dict[int, jsonschema_rs.Draft201909Validator] = {}
 
     def possibly_invalid_rows(self, batch: pa.RecordBatch) -> set[int]:
-        """Return the indexes of the rows that may be invalid. The times in ``batch`` must be epoch milliseconds."""
+        """Return the indexes of the rows of a record batch that may be invalid.
+
+        Args:
+            batch: The rows, whose times must be integers (epoch milliseconds).
+        """
         import pyarrow as pa
 
         try:
@@ -84,7 +91,13 @@ class ColumnCheck:
         return found | self._invalid_scalars(array, field, kind)
 
     def _invalid_lists(self, array: pa.Array, field: JsonObject, member: str = "") -> set[int]:
-        """Return the indexes of lists with an item, or the item's ``member``, that may be invalid."""
+        """Return the indexes of lists with an item that may be invalid.
+
+        Args:
+            array: The lists.
+            field: The schema of an item, or of its member.
+            member: The name of the member of an item to check; empty: the item itself.
+        """
         import pyarrow.compute as pc
 
         found: set[int] = set()
@@ -137,7 +150,7 @@ class ColumnCheck:
 
 
 def _true_positions(mask: pa.BooleanArray) -> set[int]:
-    """Return the indexes of the true values."""
+    """Return the indexes at which a mask is true."""
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())
@@ -155,7 +168,7 @@ def _lists_of_invalid_length(array: pa.Array, field: JsonObject) -> set[int]:
 
 
 def _possibly_empty_structs(array: pa.Array) -> set[int]:
-    """Return the indexes of structs without a plain value, which may be empty objects after the conversion."""
+    """Return the indexes of structs without a plain value, which the conversion may turn into empty objects."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -167,7 +180,13 @@ def _possibly_empty_structs(array: pa.Array) -> set[int]:
 
 
 def _require_unique_keys(array: pa.Array) -> None:
-    """Raise Unreadable if a map has a key twice [I]: Parquet allows this, but a JSON object cannot have both values."""
+    """Check that no map of a column has a key twice [I].
+
+    Parquet allows this, but a JSON object cannot have both values.
+
+    Raises:
+        Unreadable: a map has a key twice.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -23,13 +23,18 @@ _ROWS = 4096
 
 
 class Incompatible(Exception):
-    """A column is not in the schema, or its type cannot be converted to the field's type, so that the batch fails."""
+    """A column is not in the schema, or its type cannot be converted to the field's type, so the batch fails."""
 
 
 def parquet_rows(path: Path, resolved: JsonObject | None) -> Iterator[JsonObject]:
-    """Yield the rows of a Parquet file with times as epoch milliseconds.
+    """Yield the rows of a Parquet file, with times as epoch milliseconds.
 
-    If ``resolved`` is not None, the columns must match this schema. Raises Unreadable or Incompatible.
+    Args:
+        path: The file.
+        resolved: The schema that the columns must match; None: all columns are accepted.
+
+    Raises:
+        Unreadable, Incompatible: The whole file is invalid.
     """
     for batch in _batches(path, resolved):
         yield from _rows_of(batch)
@@ -40,7 +45,15 @@ def parquet_ids_or_rows(
 ) -> Iterator[str | JsonObject]:
     """Yield for each row of a Parquet file, in order, its ``_id`` if it is certainly valid, or else the row.
 
-    The times of certainly valid rows are added to ``dates``. Raises Unreadable or Incompatible.
+    Args:
+        path: The file.
+        rules: The rules for the rows.
+        checker: Gives the latest allowed time and the maximum number of fields; the caller checks the yielded rows by
+            it.
+        dates: Collects the times of the certainly valid rows.
+
+    Raises:
+        Unreadable, Incompatible: The whole file is invalid.
     """
     check = ColumnCheck(rules.schema)
     for batch in _batches(path, rules.schema):
@@ -76,7 +89,12 @@ def _leaves_of(kind: pa.DataType) -> int:
 
 
 def _rows_in_the_future(batch: pa.RecordBatch, latest_ms: int | None) -> set[int]:
-    """Return the indexes of rows whose ``timestamp`` is after ``latest_ms``, or may be."""
+    """Return the indexes of rows whose ``timestamp`` is, or may be, later than allowed.
+
+    Args:
+        batch: The rows.
+        latest_ms: The latest allowed time in epoch milliseconds; None: any is allowed.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -104,7 +122,15 @@ def _add_dates(batch: pa.RecordBatch, suspects: set[int], dates: TimeRange) -> N
 
 
 def _batches(path: Path, resolved: JsonObject | None) -> Iterator[pa.RecordBatch]:
-    """Yield the record batches of a file with simplified types, after a check of the columns by ``resolved``."""
+    """Yield the record batches of a file, with simplified types (``_plain``).
+
+    Args:
+        path: The file.
+        resolved: The schema that the columns must match; None: all columns are accepted.
+
+    Raises:
+        Unreadable, Incompatible: The whole file is invalid.
+    """
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def without_primary(batch: pa.RecordBatch) -> set[int]:
     """Return the indexes of rows whose ``identityMap`` has no primary identity.
 
-    Return all indexes if the column's type is not suitable for this check; ``RowChecker`` then decides.
+    If the type of the column does not allow this check, return all indexes, so that ``RowChecker`` checks each row.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -12,7 +12,7 @@ IDENTITY_MAP = "identityMap"
 
 @dataclass(frozen=True)
 class RowRules:
-    """The rules that the rows of a dataset must satisfy."""
+    """The rules that the rows of a dataset must satisfy: its schema, and whether each row needs a primary identity."""
 
     schema: JsonObject
     """The resolved schema; if a field must be the primary identity, the field is required in it."""

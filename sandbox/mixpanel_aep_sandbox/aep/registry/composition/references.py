@@ -22,7 +22,12 @@ def references(body: object) -> Iterator[str]:
 
 
 def dependents(scope: AepSandboxScope, key: str) -> list[JsonObject]:
-    """Return the tenant's resources that refer to the ``$id`` ``key``, directly or indirectly, except itself."""
+    """Return the tenant's resources that refer to a resource, directly or through other resources.
+
+    Args:
+        scope: The AEP sandbox.
+        key: The ``$id`` of the resource, which is not part of the result.
+    """
     bodies = {other: (set(references(body)), body) for other, body in scope.items(RESOURCES)}
     reached, found = {key}, True
     while found:
@@ -32,9 +37,9 @@ def dependents(scope: AepSandboxScope, key: str) -> list[JsonObject]:
 
 
 def with_dependencies(scope: AepSandboxScope, key: str) -> list[JsonObject]:
-    """Return the tenant's resource with the ``$id`` ``key`` and those that it refers to, each after its dependencies.
+    """Return a resource of the tenant and the tenant's resources that it refers to, in an order for creation.
 
-    The list is empty if the tenant has no such resource.
+    Each resource follows those that it refers to. The result is empty if the tenant has no resource with this ``$id``.
     """
     found: dict[str, JsonObject] = {}
 

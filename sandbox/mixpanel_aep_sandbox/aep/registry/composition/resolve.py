@@ -18,15 +18,16 @@ _MOST_NODES = 20_000
 other could expand to any size."""
 
 
-def find(scope: AepSandboxScope, key: str) -> JsonObject | None:
+def find_resource(scope: AepSandboxScope, key: str) -> JsonObject | None:
     """Return a resource of the tenant or of Adobe by its ``$id``; None if it does not exist."""
     return scope.get(RESOURCES, key) or standard_by_id().get(key)
 
 
 def resolve(scope: AepSandboxScope, resource: JsonObject) -> JsonObject:
-    """Return ``resource`` with every ``$ref`` and ``allOf`` replaced by the target's fields, in compatibility mode.
+    """Return a resource in which the target's fields replace every ``$ref`` and ``allOf``, in compatibility mode.
 
-    Raises Problem 400 for a reference to an unknown target, or an infinite definition.
+    Raises:
+        Problem: 400 for a reference to an unknown target, or an infinite definition.
     """
     whole = {key: value for key, value in resource.items() if key not in _COMPOSING}
     content = _Resolver(scope, resource).content(resource, resource, 0)
@@ -37,7 +38,10 @@ def resolve(scope: AepSandboxScope, resource: JsonObject) -> JsonObject:
 
 
 class _Resolver:
-    """Resolves the references of one resource."""
+    """Replaces the references in one resource by the fields of their targets.
+
+    It counts the resolved nodes, to reject definitions of unlimited size.
+    """
 
     def __init__(self, scope: AepSandboxScope, resource: JsonObject) -> None:
         self._scope = scope
@@ -48,7 +52,9 @@ class _Resolver:
     def content(
         self, node: JsonObject, root: JsonObject, depth: int, *, composing: bool = True
     ) -> JsonObject:
-        """Return a node of a resource with its own keywords merged over those of ``allOf`` and ``$ref``.
+        """Return a node of a resource in which ``allOf`` and ``$ref`` are replaced by their fields and other keywords.
+
+        The node's own keywords take precedence.
 
         Args:
             node: The JSON Schema of a field, or of a part of a resource.
@@ -109,12 +115,15 @@ class _Resolver:
 
     def _find(self, key: str) -> JsonObject | None:
         if key not in self._known:
-            self._known[key] = find(self._scope, key)
+            self._known[key] = find_resource(self._scope, key)
         return self._known[key]
 
 
 def _merge(base: JsonObject, more: JsonObject) -> None:
-    """Merge the keywords of ``more`` into ``base``: fields recursively, other keywords replace."""
+    """Merge the keywords of ``more`` into ``base``, which is changed.
+
+    Fields are merged recursively. Other keywords replace those of ``base``.
+    """
     for key, value in more.items():
         if key == "properties":
             fields = base.setdefault("properties", {})

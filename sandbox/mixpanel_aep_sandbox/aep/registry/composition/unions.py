@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _IDENTITIES = "https://ns.adobe.com/xdm/context/identitymap"
@@ -12,7 +12,7 @@ _EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
 def unions(scope: AepSandboxScope) -> list[JsonObject]:
-    """Return the unresolved union of each class that has a Profile-enabled schema.
+    """Return the union of each class that has a Profile-enabled schema, with unresolved references.
 
     The registry generates unions; clients cannot write them.
     """
@@ -24,8 +24,8 @@ def unions(scope: AepSandboxScope) -> list[JsonObject]:
 
 
 def summarize_union(scope: AepSandboxScope, union: JsonObject) -> JsonObject:
-    """Return a union as in lists: with the title of its class, and only a major version."""
-    title = (find(scope, union["meta:class"]) or union)["title"]
+    """Return a union as lists show it: with the title of its class, and only the major version."""
+    title = (find_resource(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
@@ -39,7 +39,7 @@ def add_union_fields(union: JsonObject) -> JsonObject:
 
 
 def _union(scope: AepSandboxScope, key: str, schemas: list[JsonObject]) -> JsonObject:
-    """Return the unresolved union of the class ``key`` and its enabled schemas."""
+    """Return the union of the class ``key`` and its Profile-enabled schemas, with unresolved references."""
     refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
     extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
     return {
@@ -51,7 +51,7 @@ def _union(scope: AepSandboxScope, key: str, schemas: list[JsonObject]) -> JsonO
         "$id": f"{key}__union",
         "meta:containerId": "tenant",
         "meta:class": key,
-        "meta:altId": f"{(find(scope, key) or {})['meta:altId']}__union",
+        "meta:altId": f"{(find_resource(scope, key) or {})['meta:altId']}__union",
         "version": "1.0",
         "meta:resourceType": "unions",
         "meta:registryMetadata": {},

@@ -69,7 +69,7 @@ def _without_texts(node: JsonObject) -> JsonObject:
 
 
 def _rebuild(node: JsonObject, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
-    """Return a node with ``change`` applied to the node and then to every field in it."""
+    """Return a copy of a node in which ``change`` was applied to the node and to every field in it, outermost first."""
     built = dict(change(node))
     for holder in ("properties", "definitions"):
         if holder in built:

@@ -12,8 +12,12 @@ _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf",
 def with_xdm_types(node: JsonObject, root: JsonObject | None = None) -> JsonObject:
     """Return a copy of a resource or field with ``meta:xdmType`` for the node itself and every field in it.
 
-    A reference to a data type has the type object. A reference to a definition of ``root``, the resource that contains
-    the node, has the type of this definition.
+    A reference to a data type has the type object. A reference to a definition in the same resource has the type of
+    this definition.
+
+    Args:
+        node: The resource or field.
+        root: The resource that contains the node; None: the node is the resource.
     """
     root = node if root is None else root
     copied = {key: value for key, value in node.items() if key not in _INNER}

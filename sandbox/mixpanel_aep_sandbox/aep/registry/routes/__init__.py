@@ -1,1 +1,1 @@
-"""HTTP routes of the Schema Registry."""
+"""HTTP routes of the Schema Registry: descriptors, and all other kinds of resources."""

@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST = 4000
-"""Maximum number of descriptors in an AEP sandbox."""
+"""The maximum number of descriptors in an AEP sandbox."""
 _KEPT = ("@type", "meta:enum", "meta:excludeMetaEnum")
 
 

@@ -1,7 +1,7 @@
 """Conversion of the short notation in this folder's JSON files to XDM resources in compatibility mode.
 
 A resource has ``id`` (below ``https://ns.adobe.com/xdm/``), ``kind``, ``title``, ``about`` (its description),
-``includes`` (resources of which it is composed), ``extends`` (classes that a field group extends), ``fields`` and
+``includes`` (the resources that it is composed of), ``extends`` (classes that a field group extends), ``fields`` and
 ``required``. A field is the name of a type, or an object with the type in ``is`` and further keywords:
 
 * Types are ``string``, ``number``, ``integer``, ``boolean``, ``language``, and the formats in ``_FORMATS``.
@@ -36,7 +36,7 @@ _LANGUAGE = (
 
 
 def expand_resource(given: JsonObject) -> JsonObject:
-    """Convert one resource from the short notation to the form that the Schema Registry returns."""
+    """Convert one resource from this folder's short notation to the form that the Schema Registry returns."""
     key, kind = _id(given["id"]), given["kind"]
     name = key.rpartition("/")[2]
     includes = [_id(each) for each in given.get("includes", [])]

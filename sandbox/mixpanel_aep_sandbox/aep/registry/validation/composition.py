@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _BEHAVIORS = "https://ns.adobe.com/xdm/data/"
@@ -13,10 +13,12 @@ _AD_HOC = _BEHAVIORS + "adhoc"
 
 
 def check_class(body: JsonObject) -> JsonObject:
-    """Return a class with ``meta:extends``, the references in its ``allOf``.
+    """Validate the composition of a class, and return the class with ``meta:extends``, the references in its ``allOf``.
 
-    For an ad-hoc class, also replace the field ``_adhoc`` by a namespace of the class. Raises Problem 400 unless the
-    class extends exactly one behavior.
+    For an ad-hoc class, a namespace of the class also replaces the field ``_adhoc``.
+
+    Raises:
+        Problem: 400 unless the class extends exactly one behavior.
     """
     extends = list(dict.fromkeys(references(body.get("allOf", []))))
     behaviors = [
@@ -43,9 +45,13 @@ def _rename_namespace(part: JsonObject, namespace: str) -> JsonObject:
 
 
 def check_schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
-    """Return a schema with ``meta:class`` and ``meta:extends``, which are derived from its ``allOf``.
+    """Validate the composition of a schema.
 
-    Raises Problem 400 unless the schema has exactly one class, and only compatible field groups.
+    Returns:
+        The schema with ``meta:class`` and ``meta:extends``, which are derived from its ``allOf``.
+
+    Raises:
+        Problem: 400 unless the schema has exactly one class, and only compatible field groups.
     """
     refs = [part.get("$ref") for part in body.get("allOf", [])]
     if not refs:
@@ -69,16 +75,20 @@ def _find_part(scope: AepSandboxScope, ref: object) -> JsonObject:
     """Return the class or field group that a ``$ref`` names. Raises Problem 400."""
     if not isinstance(ref, str):
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
-    resource = find(scope, ref)
+    resource = find_resource(scope, ref)
     if resource is None or resource["meta:resourceType"] not in ("classes", "mixins"):
         raise problem(400, f"{ref} is not an existing class or field group.")
     return resource
 
 
 def _check_compatible(part: JsonObject, of: JsonObject) -> None:
-    """Raise Problem 400 if a field group does not extend the class ``of`` or its behavior.
+    """Raise Problem 400 if a field group extends neither a class nor the class's behavior.
 
     A field group without ``meta:intendedToExtend`` is compatible with all classes [I].
+
+    Args:
+        part: The field group.
+        of: The class.
     """
     extensible = part.get("meta:intendedToExtend", [])
     if extensible and not set(extensible) & {of["$id"], *of.get("meta:extends", [])}:

@@ -32,7 +32,16 @@ _SEVERAL_PATHS = ("xdm:descriptorDeprecated", "xdm:descriptorPrimaryKey")
 
 
 def check_descriptor(scope: AepSandboxScope, body: JsonObject, key: str) -> None:
-    """Raise Problem 400 unless ``body`` is a valid descriptor; ``key`` is the ``@id`` under which it will be stored."""
+    """Check that a descriptor is valid.
+
+    Args:
+        scope: The AEP sandbox.
+        body: The descriptor.
+        key: The ``@id`` under which it will be stored.
+
+    Raises:
+        Problem: 400 if it is invalid.
+    """
     kind = body.get("@type")
     if not isinstance(kind, str) or kind not in _REQUIRED:
         raise problem(400, f"The @type of the descriptor is not supported: {kind!r}.")
@@ -76,7 +85,7 @@ def _check_identity(scope: AepSandboxScope, body: JsonObject, key: str, fields: 
 
 
 def _check_display(_scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
-    """Check a descriptor of friendly names, which replace titles and descriptions."""
+    """Check a descriptor of friendly names, which are shown in place of titles and descriptions."""
     if not any(name in body for name in _DISPLAYED):
         raise problem(400, f"A descriptor of friendly names requires one of {', '.join(_DISPLAYED)}.")
     for name in _DISPLAYED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
-from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find_resource, resolve
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
@@ -13,32 +13,41 @@ _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 
 
 def affected_schemas_in_use(scope: AepSandboxScope, key: str) -> dict[str, JsonObject]:
-    """Return the resolved schemas in use, by ``$id``, that a change of the resource ``key`` affects.
+    """Return the schemas in use that a change of a resource affects, resolved, by ``$id``.
 
     A schema is in use if it is enabled for Profile, or a dataset was ever created with it, even if the dataset was
     deleted: "As long as it has never been used in the creation of a dataset" (EP:xdm/troubleshooting-guide.md).
+
+    Args:
+        scope: The AEP sandbox.
+        key: The ``$id`` of the changed resource.
     """
     touched = {key, *(body["$id"] for body in dependents(scope, key))}
     used = {name for name, _ in scope.items(USED_SCHEMAS)}
     used |= {name for name, body in scope.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
-    found = {name: find(scope, name) for name in used & touched}
+    found = {name: find_resource(scope, name) for name in used & touched}
     return {name: resolve(scope, body) for name, body in found.items() if body}
 
 
 def check_no_breaking_changes(before: dict[str, JsonObject], scope: AepSandboxScope) -> None:
-    """Raise Problem 400 if existing data may not match the current version of a schema in use.
+    """Check that data of a schema in use is still valid after a change of the schema.
 
-    ``before`` has the previous versions, from ``affected_schemas_in_use``; the current versions are in the store.
+    Args:
+        before: The previous versions of the affected schemas, from ``affected_schemas_in_use``.
+        scope: The AEP sandbox, whose store has the current versions.
+
+    Raises:
+        Problem: 400 if existing data may not match the current version.
     """
     for key, old in before.items():
-        new = resolve(scope, find(scope, key) or {})
+        new = resolve(scope, find_resource(scope, key) or {})
         if new.get("meta:class") != old.get("meta:class"):
             raise problem(400, f"The class of schema {key} cannot be changed, because the schema is in use.")
         _compare(old, new, "")
 
 
 def _compare(old: JsonObject, new: JsonObject, path: str) -> None:
-    """Raise Problem 400 if the field at ``path``, or a field in it, was removed, or restricted, or has a new type."""
+    """Raise Problem 400 if the field at ``path``, or a field in it, was removed or restricted, or has another type."""
     for trait in ("type", "format", "meta:xdmType"):
         if old.get(trait) != new.get(trait):
             raise _breaking_change_problem(path, "cannot be given another type")
@@ -70,5 +79,10 @@ def _compare_limits(old: JsonObject, new: JsonObject, path: str) -> None:
 
 
 def _breaking_change_problem(path: str, what: str) -> Exception:
-    """Return the error for a field whose change is not additive; ``what`` completes the sentence."""
+    """Return the error for a change of a field that is not additive.
+
+    Args:
+        path: The path of the field.
+        what: The end of the sentence whose subject is the field, such as "cannot be removed".
+    """
     return problem(400, f"Only additive changes are allowed once a schema is in use: field {path} {what}.")

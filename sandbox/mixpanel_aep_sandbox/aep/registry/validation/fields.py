@@ -16,9 +16,10 @@ _UNKNOWN_TO_XDM = ("anyOf", "oneOf", "not", "patternProperties", "if", "dependen
 
 
 class FieldRules:
-    """The rules for custom XDM fields; its methods raise Problem 400 for an invalid field.
+    """Checks the definitions of custom XDM fields. Settings select some of the rules.
 
-    The resource that contains the fields must have passed ``check_shape``.
+    Its methods raise Problem 400 for an invalid field. The resource that contains the fields must have passed
+    ``check_shape``.
     """
 
     def __init__(self, *, maps: bool, longest_name: int) -> None:

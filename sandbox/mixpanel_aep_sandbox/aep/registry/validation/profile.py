@@ -14,8 +14,14 @@ IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 def check_union(scope: AepSandboxScope, before: JsonObject | None, body: JsonObject) -> None:
     """Check a change of the tag ``union``, which enables a schema for Profile permanently.
 
-    ``before`` is the previous version of the schema, or None. Raises Problem 400 if the schema lacks a requirement, or
-    if the tag was removed (EP:xdm/troubleshooting-guide.md).
+    Args:
+        scope: The AEP sandbox.
+        before: The previous version of the schema; None for a new schema.
+        body: The new version of the schema.
+
+    Raises:
+        Problem: 400 if the schema lacks a requirement of Profile, or the tag was removed
+            (EP:xdm/troubleshooting-guide.md).
     """
     tags = body.get("meta:immutableTags", [])
     had = "union" in (before or {}).get("meta:immutableTags", [])
@@ -33,14 +39,25 @@ def check_union(scope: AepSandboxScope, before: JsonObject | None, body: JsonObj
 
 
 def _has_identity_map(scope: AepSandboxScope, body: JsonObject) -> bool:
-    """Return whether the schema has the field group IdentityMap, and a setting accepts it as the primary identity."""
+    """Return whether the field group IdentityMap of a schema replaces a primary identity.
+
+    The schema must have this field group, and a setting must accept it.
+    """
     if AepSettings.of(scope.state).profile_needs != "identityMap":
         return False
     return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
 
 
 def _check_relationships(scope: AepSandboxScope, own: list[JsonObject]) -> None:
-    """Check the one-to-one relationships among a schema's own descriptors. Raises Problem 400."""
+    """Check the descriptors of one-to-one relationships among those of a schema.
+
+    Args:
+        scope: The AEP sandbox.
+        own: The descriptors of the schema.
+
+    Raises:
+        Problem: 400 if a relationship lacks a reference identity, or its namespace does not match.
+    """
     references_by_path = {
         each["xdm:sourceProperty"]: each for each in own if each["@type"] == "xdm:descriptorReferenceIdentity"
     }

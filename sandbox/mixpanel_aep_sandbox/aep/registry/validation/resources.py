@@ -23,10 +23,16 @@ _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
 
 
 def check_resource(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
-    """Validate a resource that has ``$id`` and ``meta:resourceType``, and return it with the keys that are derived.
+    """Validate a resource, and return it with the keys that the registry derives from the resource's content.
 
-    These are ``meta:class`` and ``meta:extends`` from its composition, and ``meta:xdmType`` of its fields. Raises
-    Problem 400 for an invalid resource.
+    These are ``meta:class`` and ``meta:extends`` from its composition, and ``meta:xdmType`` of its fields.
+
+    Args:
+        scope: The AEP sandbox.
+        body: The resource, which has ``$id`` and ``meta:resourceType``.
+
+    Raises:
+        Problem: 400 for an invalid resource.
     """
     kind, settings = body["meta:resourceType"], AepSettings.of(scope.state)
     check_shape("the resource", body)
@@ -94,7 +100,14 @@ def _extends_standard(
 
 
 def _extends(field: JsonObject, standard: list[JsonObject], roots: set[str], rules: FieldRules) -> bool:
-    """Return whether a field only adds custom fields, below ``roots``, to one of the standard definitions."""
+    """Return whether a field only adds custom fields to one of the standard definitions of this field.
+
+    Args:
+        field: The field.
+        standard: The standard definitions of the field, resolved.
+        roots: The names below which custom fields are allowed.
+        rules: The rules for the custom fields.
+    """
     while isinstance(field.get("items"), dict):
         field = field["items"]
         standard = [each["items"] for each in standard if isinstance(each.get("items"), dict)]
@@ -126,7 +139,13 @@ def _field_maps(body: JsonObject) -> Iterator[JsonObject]:
 
 
 def _check_rows(scope: AepSandboxScope, body: JsonObject) -> None:
-    """Raise Problem 400 unless rows can be validated: all references of the resource exist, and it is JSON Schema."""
+    """Check that rows of the resource can be validated.
+
+    All references in it must exist, and it must be valid JSON Schema.
+
+    Raises:
+        Problem: 400 otherwise.
+    """
     schema = row_schema(resolve(scope, body))
     try:
         validator_of(schema)

@@ -33,7 +33,10 @@ class _Items(BaseModel):
 
 
 class DocumentRoutes:
-    """Handlers of these routes. Errors are ``{"error": sentence}`` with status 404 or 422."""
+    """Handlers that return, add and delete the documents of a project.
+
+    Errors are ``{"error": sentence}`` with status 404 or 422.
+    """
 
     def __init__(
         self, state: SandboxState, registry: ProjectRegistry, documents: DocumentStore, profiles: ProfileStore

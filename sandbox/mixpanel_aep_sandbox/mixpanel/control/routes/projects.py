@@ -19,7 +19,7 @@ from mixpanel_aep_sandbox.mixpanel.control.event_validation import InvalidEvents
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
-from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import AnyRule, Compaction, Deletion, Rewrite
+from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import AnyRule, Compaction, Deletion, IdentityMerge
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 from mixpanel_aep_sandbox.mixpanel.settings import Role
@@ -53,9 +53,14 @@ class ProjectIn(BaseModel):
 
 
 class ControlRoutes:
-    """Handlers of these routes. Errors are ``{"error": sentence}`` with status 404 or 422.
+    """Handlers of the control routes. Errors are ``{"error": sentence}`` with status 404 or 422.
 
-    ``delete_project`` is a function that deletes the project with an id, and its data.
+    Args:
+        state: the store, the clock and the settings of the sandbox.
+        registry: the projects and service accounts.
+        event_store: the events of all projects.
+        export_log: the log of complete exports.
+        delete_project: deletes the project with an id, and its data.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class ControlRoutes:
         self._delete_project = delete_project
 
     def router(self) -> APIRouter:
-        """Return a router with these routes."""
+        """Return a router with the control routes for projects, events, mutation rules, accounts and the export log."""
         routes = APIRouter(prefix="/_sandbox/mixpanel")
         one = "/projects/{project_id}"
         for method, path, endpoint in (
@@ -118,7 +123,11 @@ class ControlRoutes:
         return JSONResponse(project.model_dump(mode="json", exclude=_SECRET_FIELDS))
 
     def _changed_fields(self, given: ProjectIn) -> JsonObject:
-        """Return a project's fields after the change; limits and switches are merged field by field."""
+        """Return all fields of a project after a change.
+
+        Fields that the request does not contain keep their values. In limits and switches, so do the inner fields that
+        it does not contain.
+        """
         before = self._registry.project(given.id)
         current = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
         fields = {"id": given.id, **(given.model_extra or {})}
@@ -167,14 +176,16 @@ class ControlRoutes:
         now_ms = self._state.clock.milliseconds()
 
         def lines() -> Iterator[bytes]:
-            for day in self._event_store.days(project, from_date, to_date):
-                yield b"".join(row.line + b"\n" for row in self._event_store.day(project, day, now_ms))
+            for day in self._event_store.days_with_rows(project, from_date, to_date):
+                yield b"".join(
+                    row.line + b"\n" for row in self._event_store.exported_rows(project, day, now_ms)
+                )
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def rewrite(self, project_id: int, request: Request) -> Response:
         """Add a rule that merges two identities in a project, and return the number of the project's rules."""
-        return self._add_rule(project_id, await request.body(), Rewrite)
+        return self._add_rule(project_id, await request.body(), IdentityMerge)
 
     async def delete_events(self, project_id: int, request: Request) -> Response:
         """Add a rule that deletes events of a project, and return the number of the project's rules."""

@@ -64,7 +64,11 @@ def guess_without_fraction(text: str) -> ZonedDateTime:
 
 
 def _guess(text: str) -> tuple[ZonedDateTime, str]:
-    """Return the date of a text, and the first known pattern that matches it. Raises EvaluationError."""
+    """Return the date of a text, and the first known pattern that matches the text.
+
+    Raises:
+        EvaluationError: no known pattern matches.
+    """
     found = _RFC_3339.fullmatch(text)
     digits = "S" * (len(found[2] or ".") - 1) if found else ""
     own = [f"yyyy-MM-dd'T'HH:mm:ss{'.' if digits else ''}{digits}XXX"] if found else []

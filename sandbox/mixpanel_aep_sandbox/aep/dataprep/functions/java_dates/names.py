@@ -37,9 +37,14 @@ ZONES: Final = {
 
 
 def named(names: Sequence[str], number: int, count: int) -> str:
-    """Return the name of month or weekday ``number``, from 1, for a pattern with ``count`` equal letters.
+    """Return the name of a month or weekday as a date pattern requires it.
 
-    The full name for four letters, the first character for five, otherwise the first three characters.
+    It is the full name for four equal letters, the first character for five, otherwise the first three characters.
+
+    Args:
+        names: The full names in order.
+        number: The number of the name, from 1.
+        count: The number of equal letters in the pattern.
     """
     name = names[number - 1]
     return name if count == 4 else name[:1] if count == 5 else name[:3]

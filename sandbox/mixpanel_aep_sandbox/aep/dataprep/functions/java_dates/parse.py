@@ -23,7 +23,7 @@ _OFFSETS = {
 
 
 def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDateTime:
-    """Parse a text by Java's ``pattern``. A month or day that is not in the pattern is 1, a clock time is 0.
+    """Parse a text by a date pattern of Java. A month or day that is not in the pattern is 1, a clock time is 0.
 
     Args:
         text: The text; the pattern must match all of it.
@@ -53,7 +53,7 @@ def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDate
 
 
 def _reserved_digits(parts: tuple[Part, ...], position: int) -> int:
-    """Count the digits of the fixed-width numbers directly after a part: 4 after ``yyyy`` in ``yyyyMMdd``."""
+    """Return how many digits the fixed-width numbers directly after a part need: 4 after ``yyyy`` in ``yyyyMMdd``."""
     reserved = 0
     for part in parts[position + 1 :]:
         if not part.is_fixed:
@@ -63,7 +63,18 @@ def _reserved_digits(parts: tuple[Part, ...], position: int) -> int:
 
 
 def _take(text: str, at: int, part: Part, reserved: int, found: dict[str, int | tzinfo]) -> int | None:
-    """Parse one part at index ``at`` into ``found``; return the index after it, or None if the text does not match."""
+    """Parse the text at an index by one part of a pattern, and store the result by the part's letter.
+
+    Args:
+        text: The text.
+        at: The index.
+        part: The part of the pattern.
+        reserved: How many digits the following parts need.
+        found: The parsed numbers and the zone, to which the result is added.
+
+    Returns:
+        The index after the parsed text, or None if the text does not match.
+    """
     if not part.letter:
         return at + len(part.text) if text.startswith(part.text, at) else None
     if part.is_numeric:
@@ -86,7 +97,7 @@ def _names(part: Part) -> tuple[str, ...]:
 
 
 def _take_number(text: str, at: int, part: Part, reserved: int, found: dict[str, int | tzinfo]) -> int | None:
-    """Parse a numeric part as ``_take`` does, but leave the last ``reserved`` digits to the following parts."""
+    """Parse a number as ``_take`` does, but leave the last ``reserved`` digits for the following parts."""
     match = _DIGITS.match(text, at)
     assert match is not None
     if part.is_fixed:
@@ -122,7 +133,11 @@ def _take_zone(text: str, at: int, part: Part, found: dict[str, int | tzinfo]) -
 
 
 def _resolve(found: dict[str, int | tzinfo], default_zone: tzinfo) -> ZonedDateTime:
-    """Combine the parsed parts, keyed by letter, to a time. Raises ValueError if they are not a valid date."""
+    """Combine the parsed numbers and the zone, by their letters in the pattern, to a time.
+
+    Raises:
+        ValueError: they are not a valid date.
+    """
     zone = found.pop("zone", default_zone)
     assert isinstance(zone, tzinfo)
     numbers = {letter: number for letter, number in found.items() if isinstance(number, int)}
@@ -133,7 +148,11 @@ def _resolve(found: dict[str, int | tzinfo], default_zone: tzinfo) -> ZonedDateT
 
 
 def _day(numbers: dict[str, int]) -> tuple[int, int, int]:
-    """Return year, month and day from the parsed numbers, keyed by letter. Raises ValueError without a year."""
+    """Return year, month and day from the parsed numbers, by their letters in the pattern.
+
+    Raises:
+        ValueError: the year is missing, or the date does not exist.
+    """
     if "y" not in numbers and "Y" in numbers and not numbers.keys() & {"M", "d", "D"}:
         week_day = numbers.get("u", numbers.get("E", 1))
         monday = datetime.fromisocalendar(numbers["Y"], numbers.get("w", 1), week_day)
@@ -151,7 +170,7 @@ def _day(numbers: dict[str, int]) -> tuple[int, int, int]:
 
 
 def _hour(numbers: dict[str, int]) -> int:
-    """Return the hour, 0 to 23, from the parsed numbers, keyed by letter."""
+    """Return the hour, 0 to 23, from the parsed numbers, by their letters in the pattern."""
     if "H" in numbers:
         return numbers["H"]
     if "k" in numbers:
