@@ -24,7 +24,7 @@ from tests.security.canary_run import download, let_in_canaries
 from tests.support import canaries
 from tests.support.canaries import find_canaries, find_in
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
-from tests.support.s3_server import s3_server
+from tests.support.s3_server import s3_environment, s3_server
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
@@ -63,8 +63,7 @@ def runner(
     lake = f"file://{tmp_path}/lake"
     if request.param == "s3":
         lake = "s3://test-lake/prefix"
-        aws = {"AWS_ENDPOINT_URL": request.getfixturevalue("s3"), "AWS_ACCESS_KEY_ID": canaries.AWS_KEY,
-               "AWS_SECRET_ACCESS_KEY": canaries.AWS_SECRET, "AWS_REGION": "us-east-1"}  # fmt: skip
+        aws = s3_environment(request.getfixturevalue("s3"), canaries.AWS_KEY, canaries.AWS_SECRET)
         for name, value in aws.items():
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,18 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select, update
 
-from include.config.model import Quality
+from include.config.model import Pipeline, Quality
 from include.lake.lake import Lake
+from include.lake.manifest import Manifest
 from include.lake.manifests import manifests_of
 from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.validate.shard_step import unchecked_shards
+from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
 from scripts.demo.evidence import Comparison, Sandbox
 from tests.airflow.connections import connection_variables
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
+from tests.support.s3_server import s3_environment, s3_server
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
@@ -50,8 +54,20 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module", params=["file", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty lake: a folder, or a bucket that is reached over HTTP."""
+    if request.param == "file":
+        yield f"file://{tmp_path_factory.mktemp('lake')}"
+        return
+    with s3_server("shards") as url, pytest.MonkeyPatch.context() as patched:
+        for name, value in s3_environment(url).items():
+            patched.setenv(name, value)
+        yield "s3://shards/prefix"
+
+
 @pytest.fixture(scope="module")
-def runner(pipelines: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipelineRunner]:
+def runner(pipelines: Path, lake: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipelineRunner]:
     from airflow.utils.db import initdb
 
     logging.disable(logging.WARNING)
@@ -60,10 +76,10 @@ def runner(pipelines: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("shards")
     with quick_sandbox(folder / "sandbox") as server, pytest.MonkeyPatch.context() as patched:
         _add_events(server.url)
-        patched.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{folder}/lake")
+        patched.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)
         for name, value in connection_variables(server.url).items():
             patched.setenv(name, value)
-        runner = PipelineRunner(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        runner = PipelineRunner(server.url, Lake(lake), PIPELINES["hostile"])
         runner.setup()
         yield runner
 
@@ -173,12 +189,35 @@ def test_a_small_day_skips_the_mapped_tasks_and_is_green(dag: Any, runner: Pipel
 def test_a_shard_that_does_not_exist_is_skipped(dag: Any, runner: PipelineRunner) -> None:
     """A user may edit XCom: a name that is not one of the day's shards reads nothing."""
     made = dag.get_task("validate_shard").unmap({"shard": "../../x"})
-    other_rules = Quality(max_quarantined=0.1)  # by which the day is not validated yet
-    place = Workspace.of(runner.lake, made.pipeline.model_copy(update={"quality": other_rules}), LARGE_DAY)
-    raw = runner.export(LARGE_DAY)
-    schema, mapping = schema_and_mapping(place.pipeline, runner.aep)
-    mapped = transform_partition(place, raw, schema, mapping)
+    place, mapped = not_validated(made.pipeline, runner)
     assert len(unchecked_shards(place, mapped)) == 2
     made.upstream_digest = lambda *_: mapped.digest
     with pytest.raises(AirflowSkipException, match=r"has no shard '\.\./\.\./x' to validate"):
         made.run_step(place, {})
+
+
+@pytest.mark.parametrize(("shard_events", "limit"), [(None, 0.3), (EVENTS, 0.4)])
+def test_a_shard_of_an_earlier_setting_is_skipped_and_the_day_is_validated_as_a_whole(
+    dag: Any, runner: PipelineRunner, shard_events: int | None, limit: float
+) -> None:
+    """The setting was changed between two tries of a run: XCom lists the shards of before."""
+    made = dag.get_task("validate_shard").unmap({"shard": "0-0"})
+    listed, mapped = not_validated(made.pipeline, runner, limit)
+    assert [shard.name for shard in unchecked_shards(listed, mapped)] == ["0-0", "1-1"]
+    made.upstream_digest = lambda *_: mapped.digest
+    changed = replace(listed, pipeline=listed.pipeline.model_copy(update={"shard_events": shard_events}))
+    with pytest.raises(AirflowSkipException, match="shard_events was changed"):
+        made.run_step(changed, {})
+    before = manifests_of(runner.lake, listed.partition, "validate_shard")
+    assert validate_partition(changed, mapped).counts["valid"] == EVENTS
+    assert manifests_of(runner.lake, listed.partition, "validate_shard") == before
+
+
+def not_validated(
+    pipeline: Pipeline, runner: PipelineRunner, limit: float = 0.1
+) -> tuple[Workspace, Manifest]:
+    """Return the large day, mapped, under other rules, by which it is not validated yet."""
+    other_rules = pipeline.model_copy(update={"quality": Quality(max_quarantined=limit)})
+    place = Workspace.of(runner.lake, other_rules, LARGE_DAY)
+    schema, mapping = schema_and_mapping(place.pipeline, runner.aep)
+    return place, transform_partition(place, runner.export(LARGE_DAY), schema, mapping)

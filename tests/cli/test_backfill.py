@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.support.command_line import Cli, Printing, change
+from include.steps.validate import shard_estimate
+from tests.support.command_line import Cli, Printing, change, post
 
 pytestmark = pytest.mark.sandbox
 
@@ -81,3 +83,29 @@ def test_a_dataset_for_profile_shows_what_the_guardrail_means(cli: Cli, pipeline
     code, text = cli("plan", "hostile", "--backfill", "2026-01-01..2026-06-30")
     assert code == 0, text
     assert "181 batches take 3 days at 83 a day" in text
+
+
+def test_a_plan_shows_the_shards_of_days_as_large_as_the_known_ones(
+    cli: Cli, printed: Printing, pipelines: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = int(datetime(2026, 7, 2, 12, tzinfo=UTC).timestamp())
+    events = [
+        {"event": "Seen", "properties": {"time": noon + n, "$insert_id": f"i-{n}"}} for n in range(1_500)
+    ]
+    post(port, "mixpanel/projects/3000001/events", {"events": events})
+    assert cli("apply", "hostile")[0] == 0
+    plan = ("plan", "hostile", "--backfill", "2026-06-20..2026-06-24")
+    assert "shard" not in cli(*plan)[1]
+    change(pipelines / "hostile.yaml", ("\nend_date:", "\nshard_events: 1000\nend_date:"))
+    assert "the number of shards is not known yet" in cli(*plan)[1]
+    assert cli("run", "hostile", "2026-07-01", "2026-07-02")[0] == 0
+    days = "the median of 2 known days has 754 events, the largest 1,500; shard_events is 1,000"
+    assert f"\n   shards    up to 2 shards a day: {days}\n" in cli(*plan)[1], "as the lake's newest days"
+    one = cli("plan", "hostile", "--backfill", "2026-06-30..2026-07-01")[1]
+    assert "days are validated as a whole: the one known day has 9 events" in one, "as the days of the range"
+    found = printed(*plan, "--json").json["shards"]
+    assert (found["known_days"], found["usual_shards"], found["most_shards"]) == (2, 1, 2)
+    change(pipelines / "hostile.yaml", ("\nshard_events: 1000", ""))
+    monkeypatch.setattr(shard_estimate, "RECOMMENDED_EVENTS", 1_000)
+    assert "\n!  shards    the largest of 2 known days has 1,500 events; set shard_events" in cli(*plan)[1]
+    assert printed(*plan, "--json").json["shards"]["recommended"] is True

@@ -13,7 +13,7 @@ from tests.faults.environment import FaultEnvironment
 from tests.faults.matrix import SHOWN_ELSEWHERE
 from tests.faults.s3_proxy import S3Proxy, proxied
 from tests.support.canaries import AWS_KEY, AWS_SECRET
-from tests.support.s3_server import s3_server
+from tests.support.s3_server import s3_environment, s3_server
 
 BUCKET = "lake-of-the-faults"
 _COUNTED = ("lost", "duplicate", "phantom", "unexplained")
@@ -28,12 +28,7 @@ def s3() -> Iterator[S3Proxy]:
 
 def environment(proxy: S3Proxy) -> dict[str, str]:
     """The environment of a process that uses it."""
-    return {
-        "AWS_ENDPOINT_URL": proxy.url,
-        "AWS_ACCESS_KEY_ID": AWS_KEY,
-        "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
-        "AWS_REGION": "us-east-1",
-    }
+    return s3_environment(proxy.url, AWS_KEY, AWS_SECRET)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,16 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/
 """The header by which moto recognises a request to S3; it checks nothing else."""
 
 
+def s3_environment(url: str, key: str = "key", secret: str = "secret") -> dict[str, str]:
+    """Return the environment variables with which a lake uses the server at ``url``."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_REGION": "us-east-1",
+    }
+
+
 @contextmanager
 def s3_server(bucket: str) -> Iterator[str]:
     """Start the server; yield its address, for ``AWS_ENDPOINT_URL``."""

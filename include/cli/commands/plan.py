@@ -14,8 +14,10 @@ from include.cli.console import Output
 from include.cli.options import DayRange, parse_days
 from include.cli.progress import show_activity
 from include.cli.project import Project
+from include.json_types import JsonObject
 from include.plural import counted
 from include.steps.export.backfill import MOST_EXPORTS_AN_HOUR, BackfillPlan, backfill_plan
+from include.steps.validate.shard_estimate import ShardEstimate
 
 Backfill = Annotated[
     DayRange | None,
@@ -42,7 +44,8 @@ def plan(project: Project, out: Output, *, backfill: Backfill = None) -> None:
     """Show every change that apply would make. Send nothing.
 
     With --backfill, show which days each export request of a backfill fetches,
-    and what Mixpanel's and AEP's limits mean for it.
+    what Mixpanel's and AEP's limits mean for it, and how many shards its days
+    will have if the pipeline file has shard_events.
     """
     if backfill is not None:
         _plan_backfill(project, out, backfill)
@@ -74,23 +77,29 @@ def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
     out.print_status("", "mixpanel", _requests_sentence(found))
     if found.is_estimate:
         out.print_status("!", "mixpanel", _ESTIMATE)
+    shards = ShardEstimate.of(found.events, project.pipeline.shard_events)
+    if shards.sentence:
+        out.print_status("!" if shards.is_recommended else "", "shards", shards.sentence)
     out.print_status("", "aep", _AEP_BYTES)
     batches = _batches_sentence(project, found)
     if batches:
         out.print_status("!", "aep", batches)
-    out.result(
-        {
-            "windows": [{"first": each.first, "last": each.last, "days": len(each)} for each in found.windows],
-            "estimate": found.is_estimate,
-            "requests": len(found.windows),
-            "days": found.days,
-            "exported": len(found.exported),
-            "before_start": len(found.before_start),
-            "after_end": len(found.after_end),
-            "not_settled": len(found.unsettled),
-            "hours_of_rate_limit": found.hours,
-        }
-    )  # fmt: skip
+    out.result({**_numbers(found), "shards": shards.to_json()})
+
+
+def _numbers(found: BackfillPlan) -> JsonObject:
+    """Return the plan's requests and days for ``--json``."""
+    return {
+        "windows": [{"first": each.first, "last": each.last, "days": len(each)} for each in found.windows],
+        "estimate": found.is_estimate,
+        "requests": len(found.windows),
+        "days": found.days,
+        "exported": len(found.exported),
+        "before_start": len(found.before_start),
+        "after_end": len(found.after_end),
+        "not_settled": len(found.unsettled),
+        "hours_of_rate_limit": found.hours,
+    }
 
 
 def _requests_sentence(found: BackfillPlan) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from include.clock import Clock
 from include.config.model import Pipeline
 from include.lake.history import Source
+from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.lake.manifests import manifests_of, newest
+from include.lake.own_keys import DAY
 from include.mixpanel.backfill_plan import Window, WindowLimits, expected_bytes, plan_backfill
 from include.mixpanel.event_time import settled_at
 from include.steps.export.export_request import ExportRequest
@@ -16,6 +20,8 @@ from include.steps.workspace import Workspace
 
 MOST_EXPORTS_AN_HOUR = 60
 """Mixpanel's rate limit per project (source: docs.mixpanel.com/reference/rate-limits)."""
+_NEWEST_DAYS = 28
+"""The most days outside of the range from which an estimate is made: four weeks."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class BackfillPlan:
     unsettled: tuple[date, ...]
     bytes_by_window: tuple[int, ...]
     """The expected compressed bytes of each window, in the order of ``windows``; 0 if no day's volume is known."""
+    events: tuple[int, ...] = ()
+    """The number of events of each known day: of ``exported``, or of the lake's newest days if that is empty."""
 
     @property
     def is_estimate(self) -> bool:
@@ -54,7 +62,7 @@ def backfill_plan(
     lake: Lake, pipeline: Pipeline, source: Source, first: date, last: date, clock: Clock
 ) -> BackfillPlan:
     """Return the export requests that a backfill from ``first`` to ``last`` (both included) needs now."""
-    missing, exported = list[date](), dict[date, int]()
+    missing, exported, events = list[date](), dict[date, int](), list[int]()
     before, after, unsettled = list[date](), list[date](), list[date]()
     now, end = clock.now(), pipeline.end_date or last
     for number in range((last - first).days + 1):
@@ -69,9 +77,24 @@ def backfill_plan(
             missing.append(day)
         else:
             exported[day] = sum(file.bytes for file in found.files)
+            events.append(found.rows)
     limits = WindowLimits().limited_to(pipeline.mixpanel.backfill_window_days)
     windows = plan_backfill(missing, exported, pipeline.start_date, limits)
     sizes = (sum(expected_bytes(day, exported) for day in window.days) for window in windows)
     return BackfillPlan(
-        tuple(windows), tuple(exported), tuple(before), tuple(after), tuple(unsettled), tuple(sizes)
+        tuple(windows),
+        tuple(exported),
+        tuple(before),
+        tuple(after),
+        tuple(unsettled),
+        tuple(sizes),
+        tuple(events or _events_of_newest_days(lake, pipeline)),
     )
+
+
+def _events_of_newest_days(lake: Lake, pipeline: Pipeline) -> list[int]:
+    """Return the number of events of the newest exported days in the lake."""
+    names = [name for name in lake.folders(pipeline.name) if re.fullmatch(DAY, name)][-_NEWEST_DAYS:]
+    days = [PartitionKey(pipeline.name, date.fromisoformat(name)) for name in names]
+    exports = (newest(manifests_of(lake, day, "export")) for day in days)
+    return [export.rows for export in exports if export is not None]

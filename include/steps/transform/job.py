@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,17 @@ class Limits:
     group_bytes: int = 24 * _MEGABYTE
     file_rows: int = 500_000
     small_rows: int = 100_000
+
+    def for_shards(self, shard_events: int | None) -> Limits:
+        """Return limits with which a shard of ``shard_events`` rows has at least one file; None: no shards."""
+        if shard_events is None or shard_events >= self.file_rows:
+            return self
+        return replace(
+            self,
+            file_rows=shard_events,
+            small_rows=min(shard_events, self.small_rows),
+            bucket_rows=max(1, min(shard_events // 4, self.bucket_rows)),
+        )
 
 
 @dataclass(frozen=True)

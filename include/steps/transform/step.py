@@ -215,16 +215,8 @@ class Transform(Step):
 
     @property
     def _limits(self) -> Limits:
-        """The limits of rows and bytes; a small ``shard_events`` requires smaller files and buckets than usual."""
-        rows = self.workspace.pipeline.shard_events
-        if rows is None or rows >= LIMITS.file_rows:
-            return LIMITS
-        return replace(
-            LIMITS,
-            file_rows=rows,
-            small_rows=min(rows, LIMITS.small_rows),
-            bucket_rows=max(1, min(rows // 4, LIMITS.bucket_rows)),
-        )
+        """The sizes of files and buckets; smaller than usual if ``shard_events`` is below the usual rows of a file."""
+        return LIMITS.for_shards(self.workspace.pipeline.shard_events)
 
     def _compiled(self, raw: Manifest) -> CompiledMapping:
         pipeline = self.workspace.pipeline

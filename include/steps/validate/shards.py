@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.transform.job import Limits
+
+MOST_SHARDS = Limits().most_buckets
+"""A shard has at least one file of transform, and a file at least one of transform's buckets."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,11 @@ def shards_of(mapped: Manifest, shard_events: int | None) -> tuple[Shard, ...]:
         return ()
     ends = [*(start - 1 for start in starts[1:]), len(mapped.files) - 1]
     return tuple(Shard(first, last) for first, last in zip(starts, ends, strict=True))
+
+
+def expected_shards(events: int, shard_events: int | None) -> int:
+    """Return about how many shards a day with this many events has: 1 for a small day, 0 without events or setting.
+
+    Fewer if most of the events are in a few minutes of the day, because a shard has whole files.
+    """
+    return min(-(-events // shard_events), MOST_SHARDS) if shard_events is not None else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, Together, dies, run, three
@@ -115,6 +116,10 @@ def _shards_are_not_made_again(scenario: Scenario) -> None:
     assert {key: scenario.lake.modified(key).isoformat() for key in shards} == shards
 
 
+def _scratch_is_empty(scenario: Scenario) -> None:
+    assert list((Path(scenario.where.folder) / "scratch").iterdir()) == []
+
+
 _TWO_SHARDS = outputs("validate_shard", 2)
 
 
@@ -145,6 +150,8 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("V01/other shards", "shard_events is changed after a kill between shards", "rerun with the new shards; nothing is loaded twice", (
          dies("manifest.validate_shard.after"), _shard_setting(3)), check=all_of(outputs("validate_shard", 3), outputs("validate", 1)),
          **{**_SHARDS, "pipeline": {"shard_events": 1}}),
+    Case("V01/scratch of a shard", "kill -9 while the files of a shard are uploaded", "rerun; it removes the scratch of the killed process", (
+         Go(run(until="transform")), dies("lake.upload.after")), check=all_of(_scratch_is_empty, _TWO_SHARDS), **_SHARDS),
     Case("V01/no shards", "shard_events is removed after a kill between shards", "rerun as a whole; nothing is loaded twice", (
          dies("manifest.validate_shard.after"), _shard_setting(None)), check=all_of(outputs("validate_shard", 1), outputs("validate", 1)), **_SHARDS),
     Case("V01/new shards", "shard_events is set after a day was loaded", "rerun; nothing is loaded twice", (
