@@ -11,6 +11,7 @@ from include.config.model import Pipeline
 from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.lake.manifest import Manifest
 from include.lake.manifests import manifests_of, newest
 from include.lake.own_keys import DAY
 from include.mixpanel.backfill_plan import Window, WindowLimits, expected_bytes, plan_backfill
@@ -62,7 +63,7 @@ def backfill_plan(
     lake: Lake, pipeline: Pipeline, source: Source, first: date, last: date, clock: Clock
 ) -> BackfillPlan:
     """Return the export requests that a backfill from ``first`` to ``last`` (both included) needs now."""
-    missing, exported, events = list[date](), dict[date, int](), list[int]()
+    missing, exported, sizes = list[date](), dict[date, Manifest](), dict[date, int]()
     before, after, unsettled = list[date](), list[date](), list[date]()
     now, end = clock.now(), pipeline.end_date or last
     for number in range((last - first).days + 1):
@@ -73,23 +74,30 @@ def backfill_plan(
             after.append(day)
         elif settled_at(day, pipeline.mixpanel, pipeline.settle_hours) > now:
             unsettled.append(day)
-        elif (found := ExportRequest.of(Workspace.of(lake, pipeline, day, clock), source).latest()) is None:
+        elif (
+            found := ExportRequest.of(place := Workspace.of(lake, pipeline, day, clock), source).latest()
+        ) is None:
             missing.append(day)
         else:
-            exported[day] = sum(file.bytes for file in found.files)
-            events.append(found.rows)
+            exported[day], sizes[day] = found, _bytes_of_day(place, found)
     limits = WindowLimits().limited_to(pipeline.mixpanel.backfill_window_days)
-    windows = plan_backfill(missing, exported, pipeline.start_date, limits)
-    sizes = (sum(expected_bytes(day, exported) for day in window.days) for window in windows)
+    windows = plan_backfill(missing, sizes, pipeline.start_date, limits)
+    events = [found.rows for found in exported.values()]
     return BackfillPlan(
         tuple(windows),
         tuple(exported),
         tuple(before),
         tuple(after),
         tuple(unsettled),
-        tuple(sizes),
+        tuple(sum(expected_bytes(day, sizes) for day in window.days) for window in windows),
         tuple(events or _events_of_newest_days(lake, pipeline)),
     )
+
+
+def _bytes_of_day(workspace: Workspace, export: Manifest) -> int:
+    """Return the compressed bytes of a day; the files of a delta have only some of the lines."""
+    of_base = _bytes_of_day(workspace, workspace.require("export", export.delta.base)) if export.delta else 0
+    return of_base + sum(file.bytes for file in export.files)
 
 
 def _events_of_newest_days(lake: Lake, pipeline: Pipeline) -> list[int]:

@@ -27,6 +27,7 @@ from include.errors import (
 from include.lake.lake import Lake
 from include.mixpanel.backfill_plan import Window, WindowLimits
 from include.mixpanel.export_stream import ExportStream
+from include.steps.export import compare_exports
 from include.steps.export.backfill import backfill_plan
 from include.steps.export.step import export_partition
 from include.steps.export.window_export import FetchAhead
@@ -210,6 +211,22 @@ def test_the_plan_of_a_backfill_names_the_windows_that_are_fetched(lake: Lake, f
     assert found.after_end == found.unsettled == ()
     assert found.windows == (Window(MONTH[0], MONTH[2]), Window(MONTH[4], MONTH[19]), Window(MONTH[21], MONTH[29]))  # fmt: skip
     assert all(size > 0 for size in found.bytes_by_window)
+
+
+def test_a_refreshed_day_does_not_make_the_expected_windows_smaller(
+    lake: Lake, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest export of the day is a delta, whose file has two lines."""
+    monkeypatch.setattr(compare_exports, "SMALL_LINES", 0)
+    project = Project({day: lines_of(day, 400) for day in MONTH})
+    plans = []
+    for refresh in (None, "late"):
+        made = export_partition(place(lake, MONTH[3], fake_clock), SOURCE, project, refresh=refresh)
+        fake_clock.at += 3600
+        project.days[MONTH[3]].append(lines_of(MONTH[3], 401)[-1])
+        plans.append(backfill_plan(lake, pipeline(**CHANGES), SOURCE, FIRST, MONTH[-1], fake_clock.clock))
+    assert made.delta is not None
+    assert 0 < sum(plans[0].bytes_by_window) <= sum(plans[1].bytes_by_window)
 
 
 def test_the_plan_of_a_new_pipeline_names_the_windows_that_are_fetched(
