@@ -106,6 +106,7 @@ def same(one: Any, other: Any) -> bool:
     ["get_url_host(properties.a)"], ['{"a": "https://exa\\tmple.com/x"}', '{"a": "https://example.com/x"}']
 )
 @example(["size_of(now())", "size_of(properties.a)"], ['{"a": "2026-07-01T00:00:00Z"}'])
+@example(["((0) & (0)) + zone_date_to_utc(now())"], ['{"a": "x"}'])
 @example(["concat(to_decimal(properties.a))"], ['{"a": "123456789012345678901234567890"}'])
 def test_both_evaluate_an_expression_alike(db: Any, texts: list[str], events: list[str]) -> None:
     texts = list(filter(can_be_right, texts))

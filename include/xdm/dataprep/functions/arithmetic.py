@@ -97,7 +97,7 @@ def _bitwise(symbol: str, python: Callable[..., object]) -> Function:
 
 FUNCTIONS = [
     Function("+", CATEGORY, _ANY, _sum_type, python=add, python_type=Type.ANY, because=_EXACT,
-             note="If one of the two is a string, both are joined.", examples=(("1 + 2", 3),)),
+             note="If one of the two is a string or a date, both are joined.", examples=(("1 + 2", 3),)),
     _arithmetic("-", subtract),
     _arithmetic("*", multiply),
     _arithmetic("/", divide, ("1 / 2", 0)),

@@ -13,6 +13,7 @@ from decimal import Decimal, DecimalException
 from typing import Final
 
 from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import JAVA_DECIMAL, MOST_DIGITS, Number, whole
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, number_from, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
@@ -20,10 +21,10 @@ _TOO_LARGE: Final = 10**MOST_DIGITS
 
 
 def add(left: Value, right: Value) -> Value:
-    """Return the sum of two numbers, or the joined texts if at least one of the two values is a string."""
+    """Return the sum of two numbers, or the joined texts if at least one of the two values is a string or a date."""
     if left is None or right is None:
         return None
-    if isinstance(left, str) or isinstance(right, str):
+    if isinstance(left, str | ZonedDateTime) or isinstance(right, str | ZonedDateTime):
         return text_of(left) + text_of(right)
     return _calculate("+", left, right)
 
