@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from statistics import median
 
 from include.alerts.alert import Alert, name_list
@@ -12,9 +12,7 @@ from include.board.facts import Counts, DayFacts
 from include.board.index import MOST_PROPERTIES, BoardIndex
 from include.config.alerts import AlertKind, Alerts
 from include.config.model import Pipeline
-from include.mixpanel.event_time import settled_at
 from include.plural import counted, is_or_are
-from include.steps.reconcile.audited_day import COMPLETE, Remedy
 
 IN_BACKFILLS: tuple[AlertKind, ...] = ("failed", "quarantine")
 """The kinds of alerts that are sent about days of a backfill.
@@ -23,8 +21,6 @@ The other kinds report what is unusual, new or late, which cannot be said about 
 """
 _WEEKS = 4
 _MIN_WEEKS = 3
-_LAST_WARNING_DAYS = 7
-_MAX_DAYS_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -42,23 +38,6 @@ class Failure:
     sentence: str = ""
     hint: str = ""
     error: str = ""
-
-
-@dataclass(frozen=True)
-class RefreshedDay:
-    """What a refresh of one day has found, in numbers of rows.
-
-    Attributes:
-        day: the day.
-        late: the late rows that were loaded.
-        vanished: the active rows that Mixpanel no longer returns.
-        active: all active rows of the day.
-    """
-
-    day: date
-    late: int
-    vanished: int
-    active: int
 
 
 def failed_task_alert(
@@ -83,7 +62,7 @@ def failed_task_alert(
         f"{what} failed in {failure.task}: {sentence}",
         remedy,
         (f"{run}/{failure.task}/{failure.error or failure.sentence}",),
-        _page(pipeline, partition),
+        page_path(pipeline, partition),
     )
 
 
@@ -97,7 +76,7 @@ def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
         f"Day {day} of pipeline {pipeline.name} is not in AEP {hours or 0:g} hours after it settled; its run is {state}.",
         "Open the day on the board: it names the step and the reason.",
         ("late",),
-        _page(pipeline, day),
+        page_path(pipeline, day),
     )
 
 
@@ -112,7 +91,7 @@ def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: Boa
     ``facts``: the facts about the day, including the names of its properties. ``index``: the board's index, with the
     earlier days that it is compared with.
     """
-    settings = _settings(pipeline)
+    settings = alert_settings(pipeline)
     counts = facts.counts
     if facts.trouble:  # the ledger or a manifest cannot be read, so all counts are 0
         return
@@ -156,7 +135,7 @@ def _volume(
             f"for this weekday is {usual:,.0f}.",
             "Check in Mixpanel whether the day has so many events. If a tracking change is the reason, no action is needed.",
             ("volume",),
-            _page(pipeline, day),
+            page_path(pipeline, day),
         )
 
 
@@ -182,7 +161,7 @@ def _properties(
         "Map the properties if they are needed; without a mapping they stay in the unmapped JSON. For other types, "
         "correct the tracking or the mapping.",
         (*(f"new {name}" for name in new), *(f"type {name}" for name in changed)),
-        _page(pipeline, None),
+        page_path(pipeline, None),
     )
 
 
@@ -191,96 +170,13 @@ def _first_seen_on(day: date, names: Sequence[str], known: Mapping[str, str]) ->
     return sorted(name for name in names if known.get(name, str(day)) >= str(day))
 
 
-def missing_days_alerts(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
-    """Yield one alert about all days that the last audit found incomplete and whose grace period has ended."""
-    complete = {status.value for status in COMPLETE}
-    grace = timedelta(hours=pipeline.missing_grace_hours)
-    overdue = []
-    for text, verdict in sorted(index.verdicts.items()):
-        settled = settled_at(date.fromisoformat(text), pipeline.mixpanel, pipeline.settle_hours)
-        if verdict.status not in complete and now - settled > grace:
-            overdue.append((text, verdict))
-    if not overdue:
-        return
-    named = "; ".join(f"{text} ({verdict.reason})" for text, verdict in overdue[:_MAX_DAYS_NAMED])
-    more = f"; and {len(overdue) - _MAX_DAYS_NAMED} more" if len(overdue) > _MAX_DAYS_NAMED else ""
-    remedies = dict.fromkeys(
-        Remedy[verdict.remedy].value for _, verdict in overdue if verdict.remedy in Remedy.__members__
-    )
-    remedy = "; or ".join(filter(None, remedies)).replace("PIPELINE", pipeline.name)
-    yield Alert(
-        "missing",
-        pipeline.name,
-        None,
-        f"{counted(len(overdue), 'day')} of pipeline {pipeline.name} {is_or_are(len(overdue))} missing in AEP: {named}{more}.",
-        f"Open the board. Remedies by reason: {remedy or 'run a backfill'}.",
-        tuple(text for text, _ in overdue),
-        _page(pipeline, None),
-    )
-
-
-def refresh_alerts(
-    pipeline: Pipeline, refreshed: Sequence[RefreshedDay], beyond: Mapping[str, int]
-) -> Iterator[Alert]:
-    """Yield one alert about all days of a refresh with too many late or vanished events.
-
-    Args:
-        pipeline: the pipeline.
-        refreshed: the result of each refreshed day.
-        beyond: the number of late events, by day, for days before the refreshed ones; these events are not loaded.
-    """
-    settings, parts = _settings(pipeline), []
-    for each in refreshed:
-        total = max(1, each.active)
-        if settings.max_late is not None and each.late / total > settings.max_late:
-            parts.append(f"{each.day}: {counted(each.late, 'late event')} loaded")
-        if settings.max_vanished is not None and each.vanished / total > settings.max_vanished:
-            parts.append(f"{each.day}: Mixpanel no longer returns {each.vanished:,} of the loaded events")
-    if settings.max_late is not None:
-        parts += [f"{day}: {counted(count, 'late event')} not loaded" for day, count in beyond.items()]
-    if not parts:
-        return
-    yield Alert(
-        "refresh",
-        pipeline.name,
-        None,
-        f"A refresh of pipeline {pipeline.name} found: {'; '.join(parts)}.",
-        "No action is needed for late events that were loaded. To remove vanished events, run their day with replace. To "
-        "load late events that are not loaded, run their day with Export from Mixpanel again.",
-        tuple(parts),
-        _page(pipeline, None),
-    )
-
-
-def credential_alerts(pipeline: Pipeline, today: date) -> Iterator[Alert]:
-    """Yield an alert for each credential that expires soon or has expired.
-
-    Its condition is another one in the last week, and after the last day, so that the alert is then sent again.
-    """
-    settings = _settings(pipeline)
-    for name, last in settings.credentials.items():
-        left = (last - today).days
-        if left > settings.credentials_days:
-            continue
-        stage = "ended" if left < 0 else "last week" if left <= _LAST_WARNING_DAYS else "soon"
-        when = f"expired on {last}" if left < 0 else f"expires on {last}, in {counted(left, 'day')}"
-        yield Alert(
-            "credentials",
-            pipeline.name,
-            None,
-            f"Credential {name_list([name])} of pipeline {pipeline.name} {when}.",
-            "Create a new credential, enter it in the Airflow connection, and change the date in the pipeline file.",
-            (f"{name}/{last}/{stage}",),
-            _page(pipeline, None),
-        )
-
-
-def _settings(pipeline: Pipeline) -> Alerts:
+def alert_settings(pipeline: Pipeline) -> Alerts:
+    """Return the ``alerts`` of the pipeline file, which must have them."""
     assert pipeline.alerts is not None  # callers skip pipelines without alerts
     return pipeline.alerts
 
 
-def _page(pipeline: Pipeline, day: date | None) -> str:
+def page_path(pipeline: Pipeline, day: date | None) -> str:
     """Return the path of the board's page about a day, or about the pipeline if ``day`` is None."""
     if day is None:
         return f"mixpanel-aep/board/dag/{pipeline.dag_id}"

@@ -36,7 +36,8 @@ from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.export_delta import read_day
-from include.steps.export.export_request import ExportRequest, exports
+from include.steps.export.export_request import ExportRequest
+from include.steps.export.stored_exports import exports
 from include.steps.export.suppress import Suppressor
 from include.steps.workspace import Workspace
 

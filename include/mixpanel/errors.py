@@ -16,6 +16,9 @@ from include.errors import (
 )
 from include.http.error_rules import REFUSED, SERVER, SERVER_BUSY, ErrorRule, RetryAction
 
+NOTHING_PUBLISHED = "No file was published; a retry exports the day again."
+"""The hint of errors in the content of an export."""
+
 _REJECTED = "Mixpanel rejected the service account of connection {conn_id}."
 _REJECTED_HINT = (
     "Check that the account exists, has not expired and has this secret: Organization Settings > Service "

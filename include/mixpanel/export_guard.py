@@ -7,27 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-
-from isal import isal_zlib
-from isal.igzip_lib import IsalError
 
 from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, TruncatedExport
-from include.http.line_splitter import LineSplitter
+from include.mixpanel.errors import NOTHING_PUBLISHED
 from include.mixpanel.json_tokens import JSON_TOKEN
 
-__all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line", "is_event"]
-
-_GZIP = 16 + isal_zlib.MAX_WBITS
-_MAGIC = 0x1F
-_PIECE_BYTES = 256 * 1024  # fits into a core's cache together with the arrays that are computed from it
-_BOMB_BYTES = 1024**3
-_BOMB_RATIO = 1000  # events compress 10 to 30 times; deflate's own limit is 1032
 _MOST_BLANK = 100_000
 _MOST_OTHERS = 10_000
 _MEMBERS = {"event", "properties"}
 _BOM = b"\xef\xbb\xbf"
-_AGAIN = "No file was published; a retry exports the day again."
 
 # "terminated early", the sentinel that Mixpanel writes into an export that it breaks off. Users have seen it as plain
 # text, in brackets, as a JSON array and after "export": Airbyte's source-mixpanel, mixpanel/mixpanel-utils#5,
@@ -44,85 +32,6 @@ _WEB_PAGE = re.compile(
 )
 _EVENT_BEGUN = re.compile(rb'\s*\{\s*"(?:event|properties)"\s*:')
 _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
-
-
-class GunzipStream:
-    """Decompresses a gzip stream that is received in pieces, and detects whether it is complete.
-
-    requests and urllib3 accept a gzip stream without its trailer as complete. A stream may have several members, and
-    zeros after each of them; memory use is limited.
-
-    ``bomb_bytes``, ``bomb_ratio``: an output that exceeds both this size and this ratio to the input is refused.
-    ``keep``: called with the compressed bytes of the members as they are read, without the zeros between them.
-    """
-
-    def __init__(
-        self,
-        bomb_bytes: int = _BOMB_BYTES,
-        bomb_ratio: int = _BOMB_RATIO,
-        keep: Callable[[bytes], object] | None = None,
-    ) -> None:
-        self._bomb_bytes, self._bomb_ratio, self._keep = bomb_bytes, bomb_ratio, keep
-        self._member = isal_zlib.decompressobj(_GZIP)
-        self._inside = False
-        self._members = 0
-        self._received = 0
-        self._produced = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether the stream can end here: the last member has been read to the end of its trailer."""
-        return self._members > 0 and not self._inside
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Append ``data`` to the stream and yield what it decompresses to, in pieces of at most 256 KiB.
-
-        Raises:
-            TruncatedExport: the compressed data is damaged.
-            ExportTooLarge: the result exceeds both 1 GiB and 1000 times the compressed size (a decompression bomb).
-        """
-        self._received += len(data)
-        while data:
-            if not self._inside:
-                # zeros are allowed between and after members: gzip(1)
-                data = data.lstrip(b"\0") if self._members else data
-                if not data:
-                    return
-                if data[0] != _MAGIC:  # isal reports a wrong first byte only after further bytes
-                    raise _damaged()
-                self._member, self._inside = isal_zlib.decompressobj(_GZIP), True
-            piece = self._expand(data)
-            left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            if self._keep is not None:
-                self._keep(data[: len(data) - len(left)])
-            data = left
-            if self._member.eof:
-                self._inside, self._members = False, self._members + 1
-            if piece:
-                yield piece
-            elif not data:
-                return
-
-    def _expand(self, data: bytes) -> bytes:
-        try:
-            piece = self._member.decompress(data, _PIECE_BYTES)
-        except IsalError:  # type: ignore[misc]  # its stub declares an instance
-            damaged = True
-        else:
-            damaged = False
-        if damaged:
-            raise _damaged()
-        self._produced += len(piece)
-        if self._produced > self._bomb_bytes and self._produced > self._bomb_ratio * self._received:
-            raise ExportTooLarge(
-                f"Mixpanel's response expands to more than {self._bomb_ratio} times its size, which is too much for an export.",
-                "No file was published. Contact Mixpanel support.",
-            )
-        return piece
-
-
-def _damaged() -> TruncatedExport:
-    return TruncatedExport("Mixpanel's response is damaged: its gzip data is invalid.", _AGAIN)
 
 
 def clean_line(line: bytes, *, first: bool) -> bytes:
@@ -202,7 +111,7 @@ class ExportGuard:
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return True
         if _says_terminated(line, value):
-            raise ExportTerminatedEarly("Mixpanel terminated this export early.", _AGAIN)
+            raise ExportTerminatedEarly("Mixpanel terminated this export early.", NOTHING_PUBLISHED)
         if _WEB_PAGE.match(line) or (self._lines == 1 and line.lstrip().startswith(b"<")):
             raise _not_an_export("a web page")
         if _ERROR_TEXT.match(line) or (isinstance(value, dict) and "error" in value):
@@ -227,7 +136,7 @@ class ExportGuard:
         if self._lines == 1 and not self._last.startswith(b"{"):
             raise _not_events()
         raise TruncatedExport(
-            "Mixpanel's response is truncated: its last line is not a complete event.", _AGAIN
+            "Mixpanel's response is truncated: its last line is not a complete event.", NOTHING_PUBLISHED
         )
 
 

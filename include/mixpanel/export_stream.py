@@ -13,12 +13,12 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotAnExport, TruncatedExport
 from include.failpoint import failpoint
 from include.http.response import StreamedResponse
-from include.mixpanel.export_guard import GunzipStream
+from include.mixpanel.errors import NOTHING_PUBLISHED
+from include.mixpanel.gunzip_stream import GunzipStream
 from include.mixpanel.line_scanner import LineScanner
 from include.mixpanel.raw_file import GzipWriter, RawFile, hashed_file
 
 _SLOWEST_BYTES_PER_SECOND = 16
-_AGAIN = "No file was published; a retry exports the day again."
 
 
 class ExportStream:
@@ -117,10 +117,12 @@ class ExportStream:
         if self._response.status != 200:  # 206 is a part of the content, 203 a proxy's version of it
             raise NotAnExport(
                 f"Mixpanel responded with HTTP {self._response.status}, which is not a complete export.",
-                _AGAIN,
+                NOTHING_PUBLISHED,
             )
         if self._encoding not in ("gzip", "identity"):
-            raise NotAnExport("Mixpanel's response has a Content-Encoding that was not requested.", _AGAIN)
+            raise NotAnExport(
+                "Mixpanel's response has a Content-Encoding that was not requested.", NOTHING_PUBLISHED
+            )
         for data in self._received():
             self.bytes_received += len(data)
             if self._is_gzip:
@@ -146,7 +148,7 @@ class ExportStream:
             if fault_name:
                 raise TruncatedExport(
                     f"The connection to Mixpanel broke after {self.bytes_received} bytes of the export ({fault_name}).",
-                    _AGAIN,
+                    NOTHING_PUBLISHED,
                 )
             if data is None:
                 return
@@ -155,7 +157,8 @@ class ExportStream:
             if waited > self._idle_seconds:
                 if window_bytes < _SLOWEST_BYTES_PER_SECOND * waited:
                     raise TruncatedExport(
-                        f"Mixpanel sent only {window_bytes} bytes of the export in {waited:.0f} s.", _AGAIN
+                        f"Mixpanel sent only {window_bytes} bytes of the export in {waited:.0f} s.",
+                        NOTHING_PUBLISHED,
                     )
                 waited, window_bytes = 0.0, 0
             failpoint("export.piece")
@@ -174,11 +177,14 @@ class ExportStream:
             # gzip member proves nothing, because another member could have followed.
             raise TruncatedExport(
                 "Mixpanel's response does not state its length, so it cannot be proved complete.",
-                f"{_AGAIN} If it happens every time, check for a proxy that removes Content-Length and chunked coding.",
+                f"{NOTHING_PUBLISHED} If it happens every time, check for a proxy that removes Content-Length and chunked coding.",
             )
         if declared is not None and declared != self.bytes_received:
             raise TruncatedExport(
-                f"Mixpanel announced {declared} bytes and sent {self.bytes_received} bytes.", _AGAIN
+                f"Mixpanel announced {declared} bytes and sent {self.bytes_received} bytes.",
+                NOTHING_PUBLISHED,
             )
         if self._is_gzip and self.bytes_received and not self._gunzip.finished:
-            raise TruncatedExport("Mixpanel's response is truncated: its gzip data is incomplete.", _AGAIN)
+            raise TruncatedExport(
+                "Mixpanel's response is truncated: its gzip data is incomplete.", NOTHING_PUBLISHED
+            )

@@ -12,17 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.alerts.alert import Alert, name_list
-from include.alerts.rules import (
-    Failure,
-    RefreshedDay,
-    credential_alerts,
-    failed_task_alert,
-    is_loaded,
-    late_day_alert,
-    loaded_day_alerts,
-    missing_days_alerts,
-    refresh_alerts,
-)
+from include.alerts.pipeline_rules import RefreshedDay, credential_alerts, missing_days_alerts, refresh_alerts
+from include.alerts.rules import Failure, failed_task_alert, is_loaded, late_day_alert, loaded_day_alerts
 from include.alerts.sent import record_sent, was_sent
 from include.board.facts import BatchFacts, Counts, DayFacts
 from include.board.index import MOST_PROPERTIES, BoardIndex, Verdict

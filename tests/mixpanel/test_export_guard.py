@@ -19,7 +19,8 @@ from include.errors import (
     PipelineError,
     TruncatedExport,
 )
-from include.mixpanel.export_guard import GunzipStream, LineSplitter
+from include.http.line_splitter import LineSplitter
+from include.mixpanel.gunzip_stream import GunzipStream
 from tests.support.export_streams import EVENTS, opened, pieces
 
 pytestmark = pytest.mark.unit

@@ -28,7 +28,7 @@ DELETES = {
     "include/steps/export/range_export.py": "scratch",
     "include/steps/export/suppress.py": "scratch",
     "include/steps/forget/quarantine.py": "scratch",
-    "include/steps/transform/passes.py": "scratch",
+    "include/steps/transform/output_files.py": "scratch",
     "include/steps/validate/shard_rows.py": "scratch",
     "include/steps/transform/bucket_pieces.py": "scratch",
 }

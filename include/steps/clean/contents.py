@@ -18,7 +18,7 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, StepName
 from include.lake.manifests import find_manifest
 from include.lake.records import read_record
-from include.steps.export.export_request import refreshes_of
+from include.steps.export.stored_exports import refreshes_of
 
 OutputKey = tuple[str, str]
 """The step and the digest that identify an output of a day."""

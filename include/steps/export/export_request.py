@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from include.failpoint import failpoint
-from include.json_types import JsonMapping, JsonObject
+from include.json_types import JsonObject
 from include.lake.history import Source
-from include.lake.keys import PartitionKey
-from include.lake.lake import Lake
 from include.lake.manifest import Manifest, digest_of, upload_file
-from include.lake.manifests import manifests_of
 from include.lake.records import create_record
 from include.lake.refreshes import read_refresh
 from include.mixpanel.event_time import require_closed, settled_at
 from include.mixpanel.raw_file import RawFile
-from include.mixpanel.stored_day import stored_day
 from include.steps.export.compare_exports import ComparedExport, ExportComparer
 from include.steps.export.export_delta import publish_delta
+from include.steps.export.stored_exports import (
+    VISIBILITY_LAG,
+    existing_export,
+    exports,
+    latest_export,
+    refreshes_of,
+    time_of_request,
+)
 from include.steps.export.suppress import Suppressor
-from include.steps.rewritten import INSTEAD_OF
 from include.steps.workspace import Workspace
-
-__all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 
 _SETTLED = "settled"
 """The name of the refresh that is recorded if the export of a settled day equals an export from before it settled."""
-_VISIBILITY_LAG = timedelta(minutes=45)
-"""An event may be missing from exports for this long after Mixpanel has processed it (observed; without an SLA)."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class ExportRequest:
         """
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
-        return _existing_export(self.workspace, found["export"]) if found else None
+        return existing_export(self.workspace, found["export"]) if found else None
 
     def publish(
         self, raw: RawFile, refresh: str | None, requested_at: datetime, *, with_files: bool = False
@@ -113,10 +112,10 @@ class ExportRequest:
         workspace = self.workspace
         suppressor = Suppressor.of(workspace.lake, workspace.pipeline, self.project.project_id)
         raw = suppressor.without_forgotten(workspace, raw, raw.path.with_name(f"kept-{raw.path.name}"))
-        seen_until = (requested_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
+        seen_until = (requested_at - VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = workspace.find_output("export", named, with_files=with_files)
-        if output.manifest is not None and _existing_export(workspace, output.manifest.digest) is None:
+        if output.manifest is not None and existing_export(workspace, output.manifest.digest) is None:
             output = workspace.find_output("export", named, with_files=True)
         done, compared = output.manifest, ComparedExport()
         if done is None:
@@ -147,7 +146,7 @@ class ExportRequest:
                 counts=raw.counts,
                 details=self._details(seen_until, compared),
             )
-        if not refresh and _requested_at(done) < self.settled <= requested_at:
+        if not refresh and time_of_request(done) < self.settled <= requested_at:
             refresh = _SETTLED  # makes an export from before the day had settled valid from now on
         if refresh:
             self._record(refresh, done, seen_until, compared)
@@ -187,85 +186,3 @@ class ExportRequest:
             sums |= refresh.get("sums", {})
             sums |= {refresh["export"]: refresh["lines"]} if refresh.get("lines") else {}
         return ExportComparer(workspace, raw, earlier, sums, scratch, with_files).compare()
-
-
-def latest_export(
-    workspace: Workspace, requests: Collection[str], since: datetime | None = None
-) -> Manifest | None:
-    """Return the current export of a day: the one that the newest export or refresh selected; None without an export.
-
-    A refresh may select an older export. ``requests``: digests of export requests. ``since``: ignore exports that were
-    requested before that time. Exports whose manifest, or whose base's manifest, was removed are ignored. An export
-    that was rewritten to forget a person is still found, so that the outputs that were created from it are found
-    (``include.steps.rewritten``).
-    """
-    lake, partition = workspace.lake, workspace.partition
-    found = [
-        (each.created_at, each.digest)
-        for each in exports(lake, partition, requests)
-        if INSTEAD_OF not in each.details and (since is None or _requested_at(each) >= since)
-    ]
-    found += [
-        (refresh["at"], refresh["export"])
-        for refresh in refreshes_of(lake, partition)
-        if refresh.get("request") in requests and (since is None or _exported_at(refresh) >= since)
-    ]
-    newest_first = (_existing_export(workspace, digest) for _, digest in sorted(found, reverse=True))
-    return next(filter(None, newest_first), None)
-
-
-def _existing_export(workspace: Workspace, digest: str) -> Manifest | None:
-    """Return the manifest of an export; None if it, or the base of a delta, was removed (for example as damaged)."""
-    done = workspace.find("export", digest)
-    if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:
-        return None
-    return done
-
-
-def _requested_at(export: Manifest) -> datetime:
-    # Data version 5 and older recorded the end of an export as its time.
-    stamped = export.details.get("seen_until")
-    return (
-        datetime.fromisoformat(stamped) + _VISIBILITY_LAG
-        if stamped
-        else datetime.fromisoformat(export.created_at)
-    )
-
-
-def _exported_at(refresh: JsonMapping) -> datetime:
-    stamped = refresh.get("seen_until")
-    return (
-        datetime.fromisoformat(stamped) + _VISIBILITY_LAG
-        if stamped
-        else datetime.fromisoformat(refresh["at"])
-    )
-
-
-def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """Return the time up to which every event that Mixpanel processed is in an export of the partition.
-
-    Return None if the partition has no export.
-    """
-    # Data version 5 and older recorded the end of an export as its time.
-    moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
-    moments += [str(refresh.get("seen_until", refresh["at"])) for refresh in refreshes_of(lake, partition)]
-    return max(map(datetime.fromisoformat, moments), default=None)
-
-
-def exports(lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None) -> list[Manifest]:
-    """Return the manifests of the partition's exports; with ``requests`` (digests), only exports for these requests.
-
-    A delta whose base was removed by hand is left out.
-    """
-    found = {manifest.digest: manifest for manifest in manifests_of(lake, partition, "export")}
-    return [
-        manifest
-        for manifest in found.values()
-        if (requests is None or manifest.inputs["request"] in requests)
-        and (manifest.delta is None or manifest.delta.base in found)
-    ]
-
-
-def refreshes_of(lake: Lake, partition: PartitionKey) -> list[JsonObject]:
-    """Return the records of the partition's refreshes: each has the selected ``export`` and the time ``at``."""
-    return [found for key in lake.keys(partition.refreshes) if (found := read_refresh(lake, key)) is not None]

@@ -15,8 +15,9 @@ from include.lake.history import Source
 from include.lake.manifest import Manifest
 from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.raw_file import RawFile, write_lines
-from include.steps.export.export_request import ExportRequest, exports
+from include.steps.export.export_request import ExportRequest
 from include.steps.export.range_export import UnassignedLines, export_range, require_answer_closed
+from include.steps.export.stored_exports import exports
 from include.steps.export.window_export import FetchAhead
 from include.steps.rewritten import successor_among
 from include.steps.workspace import Workspace

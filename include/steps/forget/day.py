@@ -18,7 +18,7 @@ from include.lake.suppression import record_forgotten_ids
 from include.mixpanel.raw_file import write_lines
 from include.steps.clean.contents import ContentsReader, DayContents, StoredOutput, list_days
 from include.steps.export.export_delta import read_day
-from include.steps.export.export_request import latest_export
+from include.steps.export.stored_exports import latest_export
 from include.steps.export.suppress import EventIds
 from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
 from include.steps.forget.search import STEPS_AFTER_EXPORT, FoundDay

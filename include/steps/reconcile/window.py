@@ -11,9 +11,9 @@ from include.config.model import Pipeline
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.mixpanel.event_time import settled_at
-from include.mixpanel.stored_day import property_text
-from include.steps.export.export_request import seen_until, stored_day
+from include.mixpanel.stored_day import property_text, stored_day
 from include.steps.export.step import Exporter
+from include.steps.export.stored_exports import seen_until
 
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _SINCE = timedelta(days=7)

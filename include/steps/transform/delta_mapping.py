@@ -26,6 +26,7 @@ from include.steps.step import Made
 from include.steps.transform import passes as day
 from include.steps.transform.day_totals import DayTotals, unmapped_counts
 from include.steps.transform.job import Job
+from include.steps.transform.output_files import compacted_by_day, upload_parts
 from include.steps.transform.second_pass import WrittenPart
 from include.steps.transform.spill import spill_schema
 from include.steps.transform.superseded_rows import SupersededRows, find_superseded, without_ids
@@ -175,9 +176,9 @@ class DeltaMapping:
         self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
     ) -> Made:
         job = totals.job
-        compacted = day.compacted_by_day(job, written)
+        compacted = compacted_by_day(job, written)
         folder = self.workspace.partition.output("transform", self.digest)
-        files, events = day.upload_parts(self.workspace, folder, job, [part for part in written if part.rows])
+        files, events = upload_parts(self.workspace, folder, job, [part for part in written if part.rows])
         rows = self.base.rows - totals.superseded.rows + sum(file.rows for file in files)
         details = {
             "recipe": job.recipe,

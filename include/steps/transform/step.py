@@ -138,6 +138,7 @@ class Transform(Step):
         """Map all lines of the export."""
         from include.steps.transform import passes as day
         from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
+        from include.steps.transform.output_files import compacted_by_day, upload_parts
         from include.steps.transform.worker_processes import wanted_processes, worker_processes
 
         workspace, raw, pipeline = self.workspace, self.raw, self.workspace.pipeline
@@ -154,9 +155,9 @@ class Transform(Step):
         rejected = day.reject(job, found, written)
         not_converted, inexact = day.not_converted(job, written)
         dropped = sum((part.dropped for part in written), Counter())
-        compacted = day.compacted_by_day(job, written)
+        compacted = compacted_by_day(job, written)
         folder = workspace.partition.output("transform", digest)
-        files, events = day.upload_parts(workspace, folder, job, [part for part in written if part.rows])
+        files, events = upload_parts(workspace, folder, job, [part for part in written if part.rows])
         counts = {
             **_exported(raw),
             "mapped": sum(file.rows for file in files),

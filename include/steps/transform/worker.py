@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
 
 from include.mixpanel.raw_blocks import Block
 from include.steps.transform.first_pass import Parsed, parse
 from include.steps.transform.job import Job
 from include.steps.transform.second_pass import Part, PartWriter, WrittenPart
-from include.steps.transform.shared_counter import SharedCounter, local_counter
+
+_COUNTER_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Worker:
     def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
         """Claim output files until all are claimed, and write each; return the results of the written files."""
         if self.is_alone:
-            return self._write(parts, local_counter())
+            return self._write(parts, count().__next__)
         counter = SharedCounter(self.job.scratch / "next-parts")
 
         def claim() -> int:
@@ -53,3 +58,24 @@ class Worker:
         finally:
             writer.close()
         return written
+
+
+class SharedCounter:
+    """A counter from 0 in a file; each number is returned to only one of the processes that share the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def __call__(self) -> int:
+        """Return the next number, and increase the counter in the file."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        try:
+            value = int.from_bytes(os.pread(self._file, _COUNTER_BYTES, 0), "big")
+            os.pwrite(self._file, (value + 1).to_bytes(_COUNTER_BYTES, "big"), 0)
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+        return value
+
+    def close(self) -> None:
+        """Close the counter's file."""
+        os.close(self._file)

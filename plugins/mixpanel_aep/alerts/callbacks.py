@@ -10,13 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from include.alerts.alert import Alert
-from include.alerts.rules import (
-    IN_BACKFILLS,
-    Failure,
-    failed_task_alert,
-    loaded_day_alerts,
-    missing_days_alerts,
-)
+from include.alerts.pipeline_rules import missing_days_alerts
+from include.alerts.rules import IN_BACKFILLS, Failure, failed_task_alert, loaded_day_alerts
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline

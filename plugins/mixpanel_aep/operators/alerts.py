@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from include.alerts.alert import Alert
-from include.alerts.rules import RefreshedDay, credential_alerts, missing_days_alerts, refresh_alerts
+from include.alerts.pipeline_rules import RefreshedDay, credential_alerts, missing_days_alerts, refresh_alerts
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.errors import PipelineError

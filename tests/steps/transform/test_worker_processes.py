@@ -24,8 +24,7 @@ from include.steps.transform import passes
 from include.steps.transform import worker_processes as processes
 from include.steps.transform.first_pass import _Parser
 from include.steps.transform.job import Limits
-from include.steps.transform.shared_counter import SharedCounter
-from include.steps.transform.worker import Worker
+from include.steps.transform.worker import SharedCounter, Worker
 from tests.support.builders import (
     DATE_TIME,
     INT,

@@ -16,7 +16,9 @@ def _operator(symbol: str, method: str, operands: int, description: str, example
 
 
 OPERATORS = [
-    _operator("+", "add", 2, "The sum of two numbers; if one value is a text or a date, the joined texts", "1 + 2"),
+    _operator(
+        "+", "add", 2, "The sum of two numbers; if one value is a text or a date, the joined texts", "1 + 2"
+    ),
     _operator("-", "subtract", 2, "The difference of two numbers", "3 - 2"),
     _operator("*", "multiply", 2, "The product of two numbers", "2 * 3"),
     _operator("/", "divide", 2, "The quotient of two numbers; div is the same", "1 / 2"),
