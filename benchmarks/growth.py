@@ -23,7 +23,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.lake.keys import STEP_FOLDERS, parse_key
 from include.lake.lake import Lake
-from include.steps.clean import clean
+from include.steps.retention import clean
 from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 

@@ -83,8 +83,8 @@ def _refused_row_errors(
 ) -> Iterator[tuple[Mapping[str, object], str]]:
     """Yield each refused row once for each of its errors, with the error's code and field.
 
-    ``files``: how many files to read at most of each kind (unparsable rows, invalid rows). ``rows``: how many rows to
-    read at most of each file. None: no maximum.
+    ``files``: the maximum number of files to read of each kind (unparsable rows, invalid rows). ``rows``: the maximum
+    number of rows to read from each file. None: no maximum.
     """
     for file in diagnostics.row_error_files(batch_id)[:files]:
         for row in _rows(diagnostics.row_errors(batch_id, file.name), rows):

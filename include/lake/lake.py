@@ -216,7 +216,7 @@ class Lake:
     def remove_object(self, key: str) -> None:
         """Remove an output file, a quarantine file, a report or a ticket of a rate budget; a missing object is ignored.
 
-        Only ``include.steps.clean`` and ``include.steps.forget`` call it. Other objects, such as ledgers, ids and
+        Only ``include.steps.retention`` and ``include.steps.forget`` call it. Other objects, such as ledgers, ids and
         manifests, are never removed.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Decompresses the response of a Mixpanel export, and checks by its lines whether the export is complete.
+"""Check by the lines of a Mixpanel export whether the export is complete.
 
 If Mixpanel or a proxy breaks off an export, the response may still have status 200 and look complete to an HTTP client.
 """

@@ -1,4 +1,4 @@
-"""Define the expectations on every event that are not in the XDM schema: rules of AEP, Profile and the pipeline."""
+"""Define the expectations that do not come from the XDM schema: rules of AEP, of its Profile, and of the pipeline."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def event_expectations(schema: XdmSchema, rules: EventRules) -> Iterator[Expecta
         label: str = "",
         **kwargs: datetime | float,
     ) -> ExpectationSpec:
-        """Return the expectation of the rule ``name``; ``severity`` replaces that of the table of constraints."""
+        """Return the expectation of the rule ``name`` of ``include.quality.constraints``, with the value ``limit``.
+
+        ``severity`` replaces the severity that the rule has there. ``label`` is appended to the expectation's name.
+        """
         table = CONSTRAINTS[name]
         chosen = rules.severity.get(name) or severity or table.severity
         return ExpectationSpec(view, name, limit, table.expectation, kwargs, chosen, label)

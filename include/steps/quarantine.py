@@ -17,8 +17,8 @@ from include.lake.lake import Lake
 from include.lake.ledger_state import refused_record
 from include.lake.manifest import Manifest, StepName
 from include.lake.manifests import find_manifest, newest
-from include.steps.clean.contents import DayListing, list_days
 from include.steps.quarantine_records import read_record, reasons_of, refused_files
+from include.steps.retention.contents import DayListing, list_days
 from include.steps.scratch import scratch_folder
 
 

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Literal
 
 from include.lake.ledger_state import active_records
-from include.steps.clean import clean
 from include.steps.export.step import export_partitions
 from include.steps.forget import Forgetting, GivenIds
 from include.steps.history.open_history import open_history
@@ -17,6 +16,7 @@ from include.steps.reconcile.window import days_to_reconcile
 from include.steps.recover import recover
 from include.steps.recover.aep_ids import AepIds, Writer
 from include.steps.recover.amend import release
+from include.steps.retention import clean
 from tests.support.pipeline_runner import PipelineRunner
 
 TaskName = Literal["setup", "audit", "reconcile", "recover", "release", "clean", "forget"]

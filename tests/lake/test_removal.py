@@ -23,7 +23,7 @@ from include.lake.keys import (
 )
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY
-from include.steps.clean import clean
+from include.steps.retention import clean
 from tests.support.builders import pipeline
 from tests.support.http_server import Reply, Request, serve_http
 from tests.support.s3_server import SIGNED, s3_server
@@ -115,7 +115,7 @@ def test_only_cleaning_and_forgetting_remove_objects() -> None:
         if isinstance(node, ast.Attribute | ast.Name | ast.Constant)
         and "remove_object" in {getattr(node, name, None) for name in ("attr", "id", "value")}
     }
-    assert callers == {"include/steps/clean", "include/steps/forget"}
+    assert callers == {"include/steps/retention", "include/steps/forget"}
 
 
 def test_only_one_function_of_the_lake_asks_a_store_to_delete() -> None:

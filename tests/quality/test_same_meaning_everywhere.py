@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.leaf_columns import leaf_paths
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules

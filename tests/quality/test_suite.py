@@ -10,7 +10,7 @@ import pytest
 
 from include.quality.aep_json import PROFILE_EVENT_BYTES
 from include.quality.constraints import CONSTRAINTS
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.xdm.schema.xdm_schema import ProfileUse
 from tests.support.broken_rows import (

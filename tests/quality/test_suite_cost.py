@@ -11,7 +11,7 @@ import pytest
 
 from include.quality import suite as suite_module
 from include.quality.checks import merged_checks
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.leaf_columns import leaf_paths
 from include.quality.suite import Screen

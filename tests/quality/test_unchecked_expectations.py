@@ -11,7 +11,7 @@ import pytest
 
 from include.quality.aep_json import without_nulls
 from include.quality.constraints import ValidationBroken
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.view import Part, RowChunk, View
 from tests.support.broken_rows import (
     GOOD,

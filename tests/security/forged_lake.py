@@ -21,8 +21,8 @@ from include.clock import Clock
 from include.errors import PipelineError
 from include.lake.lake import Lake
 from include.lake.signing_keys import SigningKeys, split_signature
-from include.steps.clean import clean
 from include.steps.reconcile.audit import audit_days
+from include.steps.retention import clean
 from include.steps.verify.verified_days import read_verified
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 

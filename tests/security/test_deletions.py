@@ -18,8 +18,8 @@ DELETES = {
     "include/lake/stores/bucket_store.py": "a key that Lake has read",
     "include/lake/lake.py": "which reads the key first",
     "include/steps/reconcile/orphaned_batches.py": "what a put has left",
-    "include/steps/clean/run.py": "what the retention ends",
-    "include/steps/clean/budgets.py": "tickets of hours that are over",
+    "include/steps/retention/run.py": "what the retention ends",
+    "include/steps/retention/budgets.py": "tickets of hours that are over",
     "include/steps/forget/day.py": "what holds rows of forgotten people",
     # A worker's own scratch, and files that a command created.
     "include/steps/history/id_sets.py": "scratch",

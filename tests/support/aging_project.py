@@ -16,8 +16,8 @@ from include.clock import Clock
 from include.config.model import Retention
 from include.lake.keys import KeyKind, is_removable, parse_key
 from include.lake.lake import Lake
-from include.steps.clean import CleanResult, clean
 from include.steps.ingest.step import IngestResult
+from include.steps.retention import CleanResult, clean
 from scripts.demo.evidence import Sandbox
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 

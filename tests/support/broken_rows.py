@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from include.json_types import JsonObject
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.leaf_columns import leaf_paths
 from tests.support.builders import (

@@ -142,7 +142,10 @@ class QueryServiceReader(DataLakeReader):
                 yield from self._ids_below(scope, digits, group, digits)
 
     def _rows_of_one_id(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
-        """Yield the rows of an id that has more rows than a result can have, from their number in each source batch."""
+        """Yield the rows of a single id that has more rows than a result can have.
+
+        Only their number in each source batch is queried, and the rows are created from it.
+        """
         where, values = scope.prefix_condition(digits, prefix)
         columns = f"_id, {_SOURCE} AS b, count(*) AS n"
         for key, batch, count in self._rows(

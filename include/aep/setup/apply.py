@@ -115,7 +115,7 @@ def setup_pipeline(
         ConfigError, SchemaError, DatasetMissing: the plan cannot succeed; nothing was changed.
         ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; nothing was changed.
         UnsafeStore, LakeError, AccessDenied: the lake cannot be written safely; nothing was changed.
-        AccessDenied: the credential lacks a permission; see ``apply_plan``.
+        AccessDenied: the credential lacks a permission in AEP; earlier changes may have been made (``apply_plan``).
     """
     owner = Ownership(pipeline.name, lake, source, frozenset(pipelines))
     return apply_plan(plan_pipeline(pipeline, aep, owner), aep, owner, on_change)

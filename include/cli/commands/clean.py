@@ -9,7 +9,7 @@ import typer
 from include.cli.console import Output
 from include.cli.progress import show_activity
 from include.cli.project import Project
-from include.steps.clean import clean as clean_lake
+from include.steps.retention import clean as clean_lake
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")]
 

@@ -94,7 +94,7 @@ class WindowLease:
         return HeldLease(self, claimed)
 
     def put(self, record: LeaseRecord) -> None:
-        """Replace a record in the lake; only the process that made the claim may call this method."""
+        """Replace a lease record in the lake; only the process that holds the lease may call this method."""
         replace_index(self.lake, self._key(record.number), record.to_json())
 
     def _key(self, number: int) -> str:

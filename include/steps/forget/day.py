@@ -16,13 +16,13 @@ from include.lake.manifest import Manifest, digest_of, publish, upload_file
 from include.lake.records import create_record
 from include.lake.suppression import record_forgotten_ids
 from include.mixpanel.raw_file import write_lines
-from include.steps.clean.contents import ContentsReader, DayContents, StoredOutput, list_days
 from include.steps.export.export_delta import read_day
 from include.steps.export.stored_exports import latest_export
 from include.steps.export.suppress import EventIds
 from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
 from include.steps.forget.search import STEPS_AFTER_EXPORT, FoundDay
 from include.steps.history.day_states import progress_of
+from include.steps.retention.contents import ContentsReader, DayContents, StoredOutput, list_days
 from include.steps.rewritten import INSTEAD_OF
 from include.steps.workspace import FORGOTTEN, Workspace
 from include.xdm.events.person_ids import PersonMatcher

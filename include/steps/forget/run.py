@@ -19,8 +19,6 @@ from include.errors import ConfigError
 from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.lake.suppression import Suppression, read_suppression, suppress
-from include.steps.clean.contents import ContentsReader
-from include.steps.clean.run import require_may_remove
 from include.steps.forget.day import DayForgetter
 from include.steps.forget.people import MOST_ADDED, GivenIds, Person, find_person
 from include.steps.forget.quarantine import QuarantineMatcher
@@ -33,6 +31,8 @@ from include.steps.forget.search import (
     raw_lines,
     stored_days,
 )
+from include.steps.retention.contents import ContentsReader
+from include.steps.retention.run import require_may_remove
 from include.steps.scratch import scratch_folder
 from include.xdm.events.person_ids import PersonIdReader, PersonMatcher
 

@@ -18,8 +18,8 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
 from include.lake.manifest import PREVIOUS_STEP, Manifest, StepName, load
 from include.lake.own_keys import PIPELINE
-from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
+from include.steps.retention.contents import DayListing, OutputKey, list_days
 from include.xdm.events.person_ids import PersonMatcher
 
 STEPS_AFTER_EXPORT: tuple[StepName, ...] = ("stage", "validate", "validate_shard", "transform")

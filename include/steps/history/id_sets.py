@@ -66,7 +66,7 @@ def read_ids(
     records: Iterable[LedgerRecord],
     scratch: Path,
 ) -> None:
-    """Create a DuckDB table with the ``_id``s and digests of the loads in ``records``.
+    """Create a DuckDB table with the ``_id`` and the digest of every event of the loads in ``records``.
 
     Raises:
         BadManifest: an id file is missing or was changed.

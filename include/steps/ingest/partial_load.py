@@ -112,7 +112,10 @@ class PartialLoad:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
 
     def _read_back(self, db: duckdb.DuckDBPyConnection) -> None:
-        """Read the ids of the batch from AEP into the table ``found``; check their number and that they were staged."""
+        """Read the ids of the batch's rows from AEP into the table ``found``.
+
+        Check that there are as many as AEP reports, and that each of them was staged.
+        """
         workspace, aep = self.work.workspace, self.work.aep
         dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
         try:

@@ -16,7 +16,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, upload_file
 from include.mixpanel.event_time import day_start, latest_instant
 from include.quality.constraints import Reason, Severity, cannot_check
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.event_rules import EventRules
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.gx import load_great_expectations

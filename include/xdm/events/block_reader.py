@@ -85,7 +85,7 @@ class BlockReader:
         return rows, refused
 
     def _ordinary_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
-        """Return the events with an ordinary time in the day, their times, and the indexes of all other lines."""
+        """Return the events whose time is a whole number and in the day, their times, and the indexes of all other lines."""
         times = _integers(parsed.properties.texts("time"))
         low, high = self._time_limits
         good = [time is not None and low <= time < high for time in times]

@@ -232,7 +232,10 @@ def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -
 
 
 def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -> pa.Array:
-    """Return for each event the value of the member at index ``place`` as text, or "" if ``is_there`` is false."""
+    """Return for each event one property's value as text; "" where ``is_there`` is false.
+
+    ``place``: for each event, the index of the property among the members of all flat lines.
+    """
     import pyarrow.compute as pc
 
     texts = properties.value_texts[0]

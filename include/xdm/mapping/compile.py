@@ -165,7 +165,10 @@ def compile_mapping(
 def _identities(
     identities: Sequence[BoundIdentity], first: int
 ) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
-    """Return the compiled identities, and their expressions by number; the numbers begin at ``first``."""
+    """Return the compiled identities, and a dict from the number of each of their expressions to the expression.
+
+    The first number is ``first``.
+    """
     from include.xdm.mapping.field_mapping import FieldMapping
 
     expressions: dict[int, FieldMapping] = {}

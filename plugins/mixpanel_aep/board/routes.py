@@ -207,7 +207,7 @@ def _redirect_to(request: Request, path: str) -> RedirectResponse:
 
 
 def _has_day(pipeline: Pipeline, day: date) -> bool:
-    """Return whether the pipeline loads the day. Days after the year 9000 are refused, because dates end in 9999."""
+    """Return whether the pipeline loads the day; False after the year 9000, because Python's dates end with the year 9999."""
     return pipeline.start_date <= day <= (pipeline.end_date or _LAST_DAY)
 
 

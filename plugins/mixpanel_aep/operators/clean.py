@@ -24,7 +24,7 @@ class CleanOperator(PipelineOperator):
 
     def run_pipeline(self, context: Context) -> Summary:
         """Remove the files, and return the counts of what was removed as the summary for XCom."""
-        from include.steps.clean import clean
+        from include.steps.retention import clean
 
         validate_conf(context)
         try:

@@ -57,7 +57,9 @@ class BatchTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the batch until AEP has finished it, it stays open, the deadline has passed, or a terminal error occurs.
+        """Poll the batch until AEP has finished it, it has been open for too long, or the deadline has passed.
+
+        A terminal error of AEP also ends the polling.
 
         Yields:
             One event: ``status``, the batch's last status, and ``in_time``, False if only the deadline has passed.

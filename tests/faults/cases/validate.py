@@ -175,7 +175,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     # quarantined with the field and its limit, and too many of them fail the task.
     Elsewhere("V04", "schema gains a required field / narrows an enum / changes a type between runs",
               "expectations follow; rows that no longer fit are quarantined, their field named",
-              (_STEPS + "test_expectations_follow_the_schema", "tests/quality/test_derive.py::test_a_new_required_field_is_expected_at_once",
+              (_STEPS + "test_expectations_follow_the_schema", "tests/quality/test_derive_expectations.py::test_a_new_required_field_is_expected_at_once",
                _STEPS + "test_a_field_that_accepts_none_of_a_days_values_is_named_before_staging")),
     Elsewhere("V05", "schema gains an optional field", "green, no code change", (_STEPS + "test_expectations_follow_the_schema",)),
     Elsewhere("V06", "schema unreadable, cyclic $ref, remote $ref", "red; no network fetch of $ref",

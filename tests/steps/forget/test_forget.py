@@ -12,10 +12,10 @@ import pytest
 from include.errors import Conflict
 from include.lake.keys import parse_key
 from include.lake.lake import Lake
-from include.steps.clean import clean
 from include.steps.forget import Forgetting, Forgotten, GivenIds
 from include.steps.history.open_history import open_history
 from include.steps.recover import recover
+from include.steps.retention import clean
 from include.steps.verify import Verification, verify
 from tests.support.aging_project import DAY, NOON, AgingProject
 from tests.support.forgotten_people import ANNA, ANNAS_PHONE, BERT, named_in

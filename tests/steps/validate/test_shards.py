@@ -20,7 +20,7 @@ from include.errors import BadManifest, PartitionRefused, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest
 from include.lake.manifests import manifests_of
-from include.steps.clean import clean
+from include.steps.retention import clean
 from include.steps.stage.step import stage_partition
 from include.steps.validate import shard_rows
 from include.steps.validate.partition_validator import PartitionValidator

@@ -95,7 +95,7 @@ class _Automaton:
         return _Part(part.first, part.last, part.empty or least == 0)
 
     def _copies(self, part: _Part, least: int, most: int, items: Items) -> _Part:
-        """Add a repetition of ``least`` to ``most`` times as consecutive copies; those after ``least`` are optional."""
+        """Add to ``items`` a part that is repeated ``least`` to ``most`` times, as copies; those after ``least`` are optional."""
         whole = _Part(part.first, part.last, part.empty or least == 0)
         before = part
         for number in range(2, most + 1):

@@ -72,7 +72,7 @@ class Result:
 
 
 class RunningQuery:
-    """A handle of a query that waits or runs, by which another thread can cancel it."""
+    """A waiting or running query, which another thread can cancel."""
 
     def __init__(self) -> None:
         self.canceled = threading.Event()

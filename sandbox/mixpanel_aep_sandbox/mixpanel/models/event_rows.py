@@ -1,4 +1,4 @@
-"""Export rows of events: JSON lines in Mixpanel's form, with every number and text exactly as it was received."""
+"""The rows of the raw export: JSON lines in Mixpanel's form, with every number and text exactly as it was received."""
 
 from __future__ import annotations
 

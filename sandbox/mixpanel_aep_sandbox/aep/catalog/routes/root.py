@@ -56,7 +56,7 @@ def _resources(_call: Call) -> Response:
 
 
 class _Handlers:
-    """Executes the requests in a bulk request, by the handlers of the routes for single requests."""
+    """Executes each request of a bulk request with the handler of the route for a single request."""
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router

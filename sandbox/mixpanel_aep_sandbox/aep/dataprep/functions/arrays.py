@@ -83,9 +83,9 @@ def to_array(nulls: bool, *values: Value) -> list[Value]:
     example=("size_of([1, 2, 3, 4])", "4"),
 )
 def size_of(value: Value) -> int:
-    """Return the number of an array's items, an object's properties or a text's characters; 0 for null, else 1.
+    """Return how many items an array has, how many properties an object, or how many characters a text.
 
-    A date counts as its ISO 8601 text.
+    Null has 0, any other value 1. A date counts as its ISO 8601 text.
     """
     if isinstance(value, ZonedDateTime):
         return len(text_of(value))

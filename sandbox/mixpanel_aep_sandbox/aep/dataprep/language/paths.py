@@ -213,7 +213,10 @@ def _member_at(place: object, step: str | int) -> object:
 
 
 def _set(place: object, step: str | int, value: object) -> None:
-    """Set the value at one step of an object or array; an array is extended with nulls, two objects are merged."""
+    """Set the value of an object's key or at an array's index.
+
+    A shorter array is extended with nulls. If the old and the new value are objects, they are merged.
+    """
     there = _member_at(place, step)
     if isinstance(there, dict) and isinstance(value, dict):
         there.update(value)

@@ -46,7 +46,10 @@ class MixpanelRequestError(Exception):
 
 @dataclass(frozen=True)
 class MixpanelClient:
-    """Client of the sandbox's own Mixpanel, with the credentials of a service account and an export host."""
+    """The client with which a source flow reads raw exports from the sandbox's own Mixpanel.
+
+    It has the credentials of a service account and the address of an export host.
+    """
 
     state: SandboxState
     username: str

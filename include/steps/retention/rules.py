@@ -15,8 +15,8 @@ from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.ledger_state import active_records, in_flight
 from include.lake.manifest import PREVIOUS_STEP, digest_of
-from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
 from include.steps.history.day_states import progress_of
+from include.steps.retention.contents import DayContents, OutputKey, StoredOutput
 from include.steps.rewritten import rewritten_to
 
 GRACE = timedelta(hours=18)

@@ -14,8 +14,8 @@ from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Delta, LakeFile, Manifest, StepName
-from include.steps.clean.contents import DayContents, StoredOutput
-from include.steps.clean.rules import GRACE, outputs_to_remove, removable_files
+from include.steps.retention.contents import DayContents, StoredOutput
+from include.steps.retention.rules import GRACE, outputs_to_remove, removable_files
 
 pytestmark = pytest.mark.unit
 START = datetime(2026, 7, 2, tzinfo=UTC)

@@ -15,9 +15,9 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
 from include.lake.records import create_record
 from include.plural import counted
-from include.steps.clean.budgets import remove_tickets
-from include.steps.clean.contents import ContentsReader, DayListing, StoredOutput, list_days
-from include.steps.clean.rules import outputs_to_remove, removable_files
+from include.steps.retention.budgets import remove_tickets
+from include.steps.retention.contents import ContentsReader, DayListing, StoredOutput, list_days
+from include.steps.retention.rules import outputs_to_remove, removable_files
 
 VERSION = 1
 _PROBE_DIGEST = "0" * 32

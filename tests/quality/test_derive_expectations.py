@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from include.quality import derive as derive_module
+from include.quality import derive_expectations as derive_module
 from include.quality import event_rules
 from include.quality.constraints import CONSTRAINTS, requirement_text
-from include.quality.derive import derive_expectations
+from include.quality.derive_expectations import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.view import Part
 from include.quality.view import Path as Columns

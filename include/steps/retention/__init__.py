@@ -1,5 +1,5 @@
 """Remove files from the lake whose retention has ended, unless a run, the audit or a later refresh still needs them."""
 
-from include.steps.clean.run import CleanResult, clean
+from include.steps.retention.run import CleanResult, clean
 
 __all__ = ["CleanResult", "clean"]

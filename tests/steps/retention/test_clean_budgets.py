@@ -14,7 +14,7 @@ from include.clock import Clock
 from include.errors import AccessDenied, Throttled
 from include.lake.lake import Lake
 from include.mixpanel.export_budget import ExportBudget
-from include.steps.clean import clean
+from include.steps.retention import clean
 from tests.support.builders import pipeline
 
 pytestmark = pytest.mark.unit
