@@ -47,7 +47,8 @@ def event_expectations(schema: XdmSchema, rules: EventRules) -> Iterator[Expecta
     ) -> ExpectationSpec:
         """Return the expectation of the rule ``name`` of ``include.quality.constraints``, with the value ``limit``.
 
-        ``severity`` replaces the severity that the rule has there. ``label``: the field's name in sentences, if it is not the path.
+        ``severity`` replaces the severity that the rule has there. ``label``: the field's name in sentences, if it is
+        not the path.
         """
         table = CONSTRAINTS[name]
         chosen = rules.severity.get(name) or severity or table.severity
