@@ -46,7 +46,7 @@ def spill_schema(compiled: CompiledMapping) -> pa.Schema:
 
     Columns: ``line`` (number); ``id`` (32 bytes); ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms;
     ``content`` (digest); ``has_insert_id``; ``compacted`` (equal for events that Mixpanel may merge); ``failed`` (codes
-    of values that could not be converted, see ``column_builder.failure_code``); ``c<n>`` for schema field n; for identity n,
+    of values that could not be converted, see ``column_builder.failure_code``); ``c<n>`` for field n; for identity n,
     ``i<n>`` (its text) and ``d<n>`` (why its type is unsuitable); the inputs of expressions; ``unmapped`` (JSON).
     """
     import pyarrow as pa

@@ -179,8 +179,8 @@ class ColumnBuilder:
     ) -> pa.Array | None:
         """Return for each event the JSON text of its unmapped properties, without nulls and empty texts.
 
-        ``back``: by row, the mapped properties whose values no field stores, so that they are kept here. Return None if the pipeline does
-        not load unmapped properties.
+        ``back``: by row, the mapped properties whose values no field stores, so that they are kept here. Return None if
+        the pipeline does not load unmapped properties.
         """
         import pyarrow as pa
 
