@@ -122,7 +122,7 @@ def test_a_plugin_is_imported_by_dags_and_plugins_only() -> None:
 def test_the_steps_can_be_listed() -> None:
     steps = ROOT / "include/steps"
     folders = {path.parent.name for path in steps.glob("*/__init__.py")}
-    assert folders == {*STEPS, "clean", "forget", "history", "migrate", "reconcile", "recover", "verify"}
+    assert folders == {*STEPS, "forget", "history", "migrate", "reconcile", "recover", "retention", "verify"}
     assert {path.stem for path in steps.glob("*.py")} - {"__init__"} == {
         "day_rows",
         "duckdb_connection",
