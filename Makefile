@@ -14,7 +14,7 @@ LONG := tests/failures tests/benchmarks tests/lake/test_store_elsewhere.py tests
 	tests/aep/setup/test_profile_configurations.py \
 	$(addprefix tests/cli/test_,$(addsuffix .py,audit_and_status documented_commands every_command migrate tutorial)) \
 	$(addprefix tests/security/test_,$(addsuffix .py,files forged_lake forgetting linear_expressions roles secrets_of_commands)) \
-	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
+	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day retention/test_clean retention/test_clean_sequences forget/test_forget \
 	history/test_contradicted_ledger history/test_histories ingest/test_late_and_replaced ingest/test_partial_ingestion \
 	reconcile/test_audit recover/test_recover recover/test_adopt_and_release transform/test_delta_mapping \
 	transform/test_transform_order transform/test_worker_processes validate/test_shards verify/test_verify))

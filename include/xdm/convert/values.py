@@ -6,11 +6,10 @@ A decoded value is None, a bool, str, int, list or dict, or a ``msgspec.Raw`` wi
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import msgspec
-
-from include.xdm.dataprep.functions.values import number_text
 
 # Any and not a union: the types of a column are tested as a set, and a type checker cannot draw a conclusion from that.
 Value = Any
@@ -18,6 +17,7 @@ Value = Any
 EMPTY_TEXTS = frozenset(("", "[]", "{}"))
 """Texts of empty values: they are converted to null, which does not count as a failed conversion."""
 
+_MOST_PLACES = 400
 _decode = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -69,11 +69,25 @@ def text_of(value: Value) -> str | None:
 
 
 def text_without_exponent(value: Value) -> str | None:
-    """Return a value as text, as ``text_of`` does, but a number with an exponent in the form of ``number_text``."""
+    """Return a value as text, as ``text_of`` does, but a number with an exponent with the same digits and without it.
+
+    ``1e2`` becomes ``100.0``. Numbers of more than 400 places keep their exponent: no integer and no double has as many.
+    """
     text = text_of(value)
     if isinstance(value, msgspec.Raw) and text is not None and ("e" in text or "E" in text):
-        return number_text(text)
+        return _without_exponent(text)
     return text
+
+
+def _without_exponent(text: str) -> str:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of more digits than Decimal supports
+        return text
+    if number and abs(number.adjusted()) >= _MOST_PLACES:
+        return text
+    plain = f"{number:f}" if number else f"{number:.1f}"
+    return plain if "." in plain else f"{plain}.0"
 
 
 def count_values(value: Value) -> int:
