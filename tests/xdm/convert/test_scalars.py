@@ -1,0 +1,52 @@
+"""Numbers keep their digits when they become values of scalar fields, also numbers with an exponent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from include.xdm.convert.scalars import scalar
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
+
+pytestmark = pytest.mark.unit
+EXPONENTS = st.integers(-420, 420) | st.integers(-30, 30)
+MANTISSAS = st.from_regex(r"-?(?:0|[1-9][0-9]{0,24})(?:\.[0-9]{1,24})?", fullmatch=True)
+
+
+def converted(text: str, kind: Kind) -> object:
+    return scalar(kind)(msgspec.Raw(text.encode()))
+
+
+@given(MANTISSAS, EXPONENTS, st.sampled_from(sorted(INTEGER_LIMITS, key=lambda kind: kind.value)))
+@example("1", -400, Kind.INTEGER)
+@example("9007199254740993", 0, Kind.LONG)
+@example("1.00000000000000001", 0, Kind.INTEGER)
+def test_an_integer_field_has_the_number_or_nothing(mantissa: str, exponent: int, kind: Kind) -> None:
+    text = f"{mantissa}e{exponent}"
+    low, high = INTEGER_LIMITS[kind]
+    exact = Decimal(text)
+    fits = low <= exact <= high and exact == exact.to_integral_value()
+    assert converted(text, kind) == (int(exact) if fits else None)
+
+
+@given(MANTISSAS, EXPONENTS)
+@example("9007199254740993", 0)
+def test_a_double_is_the_nearest_one_and_a_whole_number_exact(mantissa: str, exponent: int) -> None:
+    text = f"{mantissa}e{exponent}"
+    exact, found = Decimal(text), converted(text, Kind.NUMBER)
+    if abs(exact) < 2**53 or exact != exact.to_integral_value():
+        assert found == float(text)
+    else:
+        assert found is None or Decimal(str(found)) == exact or Decimal(found) == exact  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["1e99999999999999999999", "0e99999999999999999999", "1e-99999999999999999999"]
+)
+def test_an_exponent_that_no_number_has_is_no_error(text: str) -> None:
+    assert converted(text, Kind.INTEGER) is None
+    assert converted(text, Kind.NUMBER) in (0.0, None)
