@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from include.clock import LAST_DAY
 from include.config.loader import pipeline_names, pipelines_folder
 from include.errors import ConfigError
 
@@ -28,12 +29,15 @@ def parse_day(text: str) -> date:
     """Convert a text such as ``2026-07-01`` to a date.
 
     Raises:
-        typer.BadParameter: the text is not a date in that form.
+        typer.BadParameter: the text is not a date in that form, or the date is after ``LAST_DAY``.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day. Write a day like 2026-07-01.") from None
+    if day > LAST_DAY:
+        raise typer.BadParameter(f"{day} is too late: the last day is {LAST_DAY}.")
+    return day
 
 
 def parse_days(text: str) -> DayRange:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from include.clock import LAST_DAY
 from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
 from include.config.cron import normalize_cron
@@ -238,6 +239,9 @@ class Pipeline(_Section):
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:
+        for day in filter(None, (self.start_date, self.end_date)):
+            if day > LAST_DAY:
+                raise ValueError(f"{day} is too late: the last day is {LAST_DAY}")
         if self.end_date is not None and self.end_date < self.start_date:
             raise ValueError(f"end_date {self.end_date} is before start_date {self.start_date}")
         return self

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import TYPE_CHECKING
 
+from include.clock import LAST_DAY
 from include.errors import ConfigError
 from include.json_types import JsonObject
 from include.redact import one_line
@@ -70,7 +71,7 @@ def parse_day(text: object) -> date:
     except ValueError:
         day = None
     # fromisoformat also accepts 20260701 and 2026-W27-3, so that one day would have several keys in Airflow.
-    if day is None or day.isoformat() != text:
+    if day is None or day.isoformat() != text or day > LAST_DAY:
         raise ConfigError("This run's day is not a valid day.", "Write the day in the form 2026-07-01.")
     return day
 

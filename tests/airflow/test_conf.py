@@ -68,7 +68,7 @@ def test_a_dag_without_conf_shows_no_conf_form(operator: Any, key: str) -> None:
 
 @pytest.mark.parametrize(
     "day",
-    [20260701, "20260701", "2026-W27-3", "2026-07-01T00:00", " 2026-07-01", "2026-07-01\n", "2026-7-1", "../../etc",
+    [20260701, "20260701", "2026-W27-3", "2026-07-01T00:00", " 2026-07-01", "2026-07-01\n", "2026-7-1", "9999-12-31", "../../etc",
      "\u0662026-07-01", True, ["2026-07-01"], {"a": 1}, MEGABYTE],
     ids=lambda day: f"M14-{str(day)[:12]!r}",
 )  # fmt: skip

@@ -46,6 +46,7 @@ def test_wrong_usage_says_what_is_wrong(cli: Cli) -> None:
     text = cli("run", "shop", "today")[1]
     assert "'today' is not a day. Write a day like 2026-07-01." in text
     assert "mixpanel-aep run" in text.splitlines()[0]
+    assert "9999-12-31 is too late: the last day is 9000-01-01." in cli("run", "shop", "9999-12-31")[1]
 
 
 @pytest.mark.parametrize(

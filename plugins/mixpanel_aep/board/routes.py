@@ -23,7 +23,7 @@ from include.board.calendar import funnel
 from include.board.days import last_day
 from include.board.quarantine import first_rows
 from include.board.trends import trends
-from include.clock import SYSTEM_CLOCK
+from include.clock import LAST_DAY, SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
 from include.lake.history import Target
@@ -42,7 +42,6 @@ _may_see_rows = [*_may_read, Depends(requires_access_dag("PUT"))]
 _may_see_values = [*_may_see_rows, Depends(requires_access_connection("GET"))]
 _ROWS = 20
 _A_DAY = timedelta(days=1)
-_LAST_DAY = date(9000, 1, 1)
 _SANDBOX_BATCHES = "/_sandbox/aep/batches"
 _MAX_RUN_ID_LENGTH = 250
 RunId = Annotated[str, Query(max_length=_MAX_RUN_ID_LENGTH)]
@@ -207,8 +206,8 @@ def _redirect_to(request: Request, path: str) -> RedirectResponse:
 
 
 def _has_day(pipeline: Pipeline, day: date) -> bool:
-    """Return whether the pipeline loads the day; False after the year 9000, because Python's dates end with the year 9999."""
-    return pipeline.start_date <= day <= (pipeline.end_date or _LAST_DAY)
+    """Return whether the pipeline loads the day."""
+    return pipeline.start_date <= day <= min(pipeline.end_date or LAST_DAY, LAST_DAY)
 
 
 def _not_found_page(request: Request, dag_id: str, day: date | None = None) -> HTMLResponse:
