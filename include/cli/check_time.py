@@ -25,7 +25,7 @@ def check_time(project: Project) -> str:
     source = project.pipeline.mixpanel
     evidence, place = _collect_evidence(project)
     check_time_convention(evidence, source, project.pipeline.name)
-    numbers = f"{evidence.utc} of {counted(evidence.rows, 'live event')} read as utc, {evidence.project_local} as project_local"
+    numbers = f"{evidence.utc:,} of {counted(evidence.rows, 'live event')} read as utc, {evidence.project_local:,} as project_local"
     lowest = evidence.lowest_hours  # also None if no difference is common
     hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
     verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"

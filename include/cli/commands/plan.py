@@ -63,7 +63,7 @@ def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
     with show_activity("Reading the lake"):
         found = backfill_plan(project.lake, project.pipeline, source, *days, project.clock)
     for window, size in zip(found.windows, found.bytes_by_window, strict=True):
-        expected = f", about {size / 1e6:,.0f} MB compressed" if size else ""
+        expected = f", about {max(size / 1e6, 0.1):,.1f} MB compressed" if size else ""
         expected = ", volume not known yet" if found.is_estimate else expected
         out.print_status("+", "export", f"{window}: {counted(len(window), 'day')}{expected}")
     for name, some in (
@@ -103,6 +103,8 @@ def _numbers(found: BackfillPlan) -> JsonObject:
 
 
 def _requests_sentence(found: BackfillPlan) -> str:
+    if not found.windows:
+        return "no request is needed: none of the days has to be exported"
     return (
         f"{counted(len(found.windows), 'request')} for {counted(found.days, 'day')}; Mixpanel allows "
         f"{MOST_EXPORTS_AN_HOUR} an hour, so the limit adds {counted(int(found.hours), 'hour')}"
