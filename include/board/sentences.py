@@ -166,8 +166,8 @@ def _quarantined(day: Day) -> Advice:
         return Advice(
             "Some lines are invalid as Mixpanel returned them; each is kept with its reason.",
             IF_IT_MATTERS,
-            "Neither a mapping nor a replay can correct them: correct the client that sends the events. If Mixpanel returns valid lines "
-            "later, run the day again with “Export the day from Mixpanel again”.",
+            "Neither a mapping nor a replay can correct them: correct the client that sends the events. If Mixpanel "
+            "returns valid lines later, run the day again with “Export the day from Mixpanel again”.",
             "export",
         )
     return Advice(
