@@ -263,3 +263,12 @@ def test_names_that_would_share_a_dag_are_refused(tmp_path: Path) -> None:
     assert [pipeline.name for pipeline in pipelines] == ["a-b"]
     assert "differ only in - and _" in str(faults[0])
     assert "folder.yaml is not a file" in str(faults[1])
+
+
+def test_a_last_day_with_which_dates_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(
+        (PIPELINES / "shop.yaml").read_text().replace("end_date: 2026-07-02", "end_date: 9999-12-31")
+    )
+    with pytest.raises(ConfigError, match="9999-12-31 is too late: the last day is 9000-01-01"):
+        load_pipeline(path)
