@@ -296,7 +296,7 @@ def test_a_notifier_that_hangs_ends_with_the_task_and_reconcile_stays_green(
 ) -> None:
     days = {"start_date": DAYS[0], "end_date": DAYS[0], "late_days": 0, "missing_grace_hours": 1}
     where = stage.airflow.scenario.where
-    tasks = AirflowSettings.model_validate({"tasks": {"alerts": {"timeout_hours": 0.0001}}})
+    tasks = AirflowSettings.model_validate({"tasks": {"alerts": {"timeout_hours": 0.001}}})
     stage.airflow.scenario.change(pipeline=where.pipeline.model_copy(update={**days, "airflow": tasks}))
     stage.settings(
         credentials={"Mixpanel account": "2020-01-01"},
