@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -16,10 +17,12 @@ from benchmarks.variants import VARIANTS
 from include.config.loader import PIPELINES
 
 ROOT = Path(__file__).parents[2]
-#: Processor seconds: a busy machine does not change them much. Great Expectations alone takes two to import.
+#: Processor seconds of a usual machine: a busy one does not change them much. Great Expectations alone takes two to import.
 MOST_SECONDS = {"export": 1.0, "stage": 1.0, "ingest": 1.0, "validate": 5.0, "again": 3.0}
 MOST_PARSE_SECONDS = 1.5
 TRIES = 3
+LOOP_SECONDS = 0.06
+"""Processor seconds of the loop in ``slowness`` on a usual machine."""
 NUMBER = 100
 _PARSE = """
 import runpy, sys, time
@@ -29,6 +32,16 @@ began = time.process_time()
 dags = [value for value in runpy.run_path(sys.argv[1]).values() if isinstance(value, airflow.sdk.DAG)]
 print(time.process_time() - began, len(dags))
 """
+
+
+def slowness() -> float:
+    """Return by which factor this machine is slower than a usual one, at least 1, measured with a loop in Python."""
+    found = []
+    for _ in range(3):
+        began = process_time()
+        sum(number * number for number in range(1_000_000))
+        found.append(process_time() - began)
+    return max(1.0, min(found) / LOOP_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +55,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
         found = one_round(folder, url)
         ingest = measured("benchmarks.step", str(folder), url, "ingest", found["stage"].said["digest"])
         found |= {"ingest": ingest, "again": measured("benchmarks.step", str(folder), url, "day")}
-        # A shared machine slows single processes down: a start that seems slow is measured once more.
-        for step, before in (("export", ""), ("stage", "validate"), ("ingest", "stage")):
-            if _start_seconds(found[step]) >= MOST_SECONDS[step]:
-                digest = [found[before].said["digest"]] if before else []
+        # A shared machine slows single processes down: a start that seems slow is measured again.
+        before = {"export": "", "validate": "transform", "stage": "validate", "ingest": "stage"}
+        for step in [name for _ in range(2) for name in before]:
+            if _start_seconds(found[step]) >= MOST_SECONDS[step] * slowness():
+                digest = [found[before[step]].said["digest"]] if before[step] else []
                 again = measured("benchmarks.step", str(folder), url, step, *digest)
                 found[step] = min(found[step], again, key=_start_seconds)
         return found
@@ -61,7 +75,7 @@ def _start_seconds(found: Measured) -> float:
 def test_a_step_and_a_green_day_start_quickly(tiny: dict[str, Measured], step: str, most: float) -> None:
     # Of a green day the work is bounded, too.
     seconds = tiny[step].cpu_seconds if step == "again" else _start_seconds(tiny[step])
-    assert seconds < most
+    assert seconds < most * slowness()
 
 
 @pytest.mark.airflow
@@ -86,4 +100,4 @@ def test_a_hundred_pipeline_files_are_parsed_quickly(tmp_path: Path, file: str) 
         seconds, dags = said.split()[-2:]
         assert int(dags) == (1 if file == "mixpanel_aep_setup.py" else NUMBER)
         took.append(float(seconds))
-    assert min(took) < MOST_PARSE_SECONDS, took
+    assert min(took) < MOST_PARSE_SECONDS * slowness(), took
