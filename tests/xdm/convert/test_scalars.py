@@ -47,6 +47,6 @@ def test_a_double_is_the_nearest_one_and_a_whole_number_exact(mantissa: str, exp
 @pytest.mark.parametrize(
     "text", ["1e99999999999999999999", "0e99999999999999999999", "1e-99999999999999999999"]
 )
-def test_an_exponent_that_no_number_has_is_no_error(text: str) -> None:
+def test_an_exponent_that_no_number_has_raises_nothing(text: str) -> None:
     assert converted(text, Kind.INTEGER) is None
     assert converted(text, Kind.NUMBER) in (0.0, None)
