@@ -1,14 +1,11 @@
-"""The clock that functions get as an argument, so that tests can control the time and need not wait; the last day."""
+"""The clock that functions get as an argument, so that tests can control the time and need not wait."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-
-LAST_DAY = date(9000, 1, 1)
-"""The last day that is accepted: calculations with later ones would reach the year 9999, with which Python's dates end."""
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True)

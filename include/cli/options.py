@@ -9,8 +9,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from include.clock import LAST_DAY
 from include.config.loader import pipeline_names, pipelines_folder
+from include.config.model import LAST_DAY
 from include.errors import ConfigError
 
 MAX_NUMBER = 100_000

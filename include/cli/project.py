@@ -28,9 +28,10 @@ from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.http.connection_fields import ConnectionFields
 from include.http.request import INTERACTIVE, RetryPolicy
-from include.lake.keys import KeyKind, PartitionKey, parse_key
+from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
+from include.lake.manifests import days_in_lake
 from include.lake.stores.retry_settings import INTERACTIVE_RETRY_SECONDS
 from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
@@ -182,10 +183,8 @@ class Project:
 
     def exported_days(self, most: int) -> list[date]:
         """Return the newest days that have an export with its files in the lake, newest first. ``most``: how many."""
-        found = map(parse_key, self.lake.keys(self.pipeline.name))
-        days = {key.day for key in found if key and key.step == "export" and key.kind is KeyKind.OUTPUT_FILE}
-        kept = (day for day in sorted(days, reverse=True) if self.newest_export(day) is not None)
-        return list(islice(kept, most))
+        days = reversed(days_in_lake(self.lake, self.pipeline.name))
+        return list(islice((day for day in days if self.newest_export(day) is not None), most))
 
     @contextmanager
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:

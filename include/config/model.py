@@ -18,13 +18,15 @@ from pydantic import (
     model_validator,
 )
 
-from include.clock import LAST_DAY
 from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
 from include.config.cron import normalize_cron
 from include.config.identities import Identities, IdentityPlaceholders
 from include.config.mixpanel_source import ConnectionId, MixpanelSource
 from include.config.shares import parse_share
+
+LAST_DAY = date(9000, 1, 1)
+"""The last day that is accepted: calculations with later ones would reach the year 9999, with which Python's dates end."""
 
 
 class _Section(BaseModel):

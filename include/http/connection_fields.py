@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NotRequired, TypedDict
-from urllib.parse import urlsplit
 
 from include.errors import ConfigError
 
@@ -93,8 +92,3 @@ def flag(conn_id: str, name: str, value: object) -> bool:
     if text not in ("true", "false", "") or not isinstance(value, bool | str | None):
         raise ConfigError(f"Connection {conn_id}: {name} must be true or false.", CORRECT_IT)
     return text == "true"
-
-
-def real_host(url: str) -> str:
-    """Return the host name in the URL of a service; "" if the URL does not contain a host name."""
-    return urlsplit(url).hostname or ""

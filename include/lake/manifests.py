@@ -1,12 +1,19 @@
-"""Find manifests in the lake: of one output, of all outputs of a partition, and of the inputs of an output."""
+"""Find days and manifests in the lake: of one output, of all outputs of a partition, and of the inputs of an output."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
-from include.lake.keys import MANIFEST_NAME, PartitionKey
+from include.lake.keys import MANIFEST_NAME, PartitionKey, parse_key
 from include.lake.lake import Lake
 from include.lake.manifest import PREVIOUS_STEP, Manifest, StepName, load
+
+
+def days_in_lake(lake: Lake, pipeline: str) -> list[date]:
+    """Return the days for which the lake has a folder, in order, without a listing of the folders' content."""
+    keys = (parse_key(f"{pipeline}/{name}/") for name in lake.folders(pipeline))
+    return sorted(key.day for key in keys if key is not None)
 
 
 def find_manifest(lake: Lake, partition: PartitionKey, step: StepName, digest: str) -> Manifest | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import TYPE_CHECKING
 
-from include.clock import LAST_DAY
+from include.config.model import LAST_DAY
 from include.errors import ConfigError
 from include.json_types import JsonObject
 from include.redact import one_line

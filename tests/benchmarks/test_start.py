@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-from time import process_time
 
 import pytest
 
@@ -17,14 +17,13 @@ from benchmarks.variants import VARIANTS
 from include.config.loader import PIPELINES
 
 ROOT = Path(__file__).parents[2]
-#: Processor seconds of a usual machine: a busy one does not change them much. Great Expectations alone takes two to import.
+#: Processor seconds: a busy machine does not change them much. Great Expectations alone takes two to import.
 MOST_SECONDS = {"export": 1.0, "stage": 1.0, "ingest": 1.0, "validate": 5.0, "again": 3.0}
 MOST_PARSE_SECONDS = 1.5
 TRIES = 3
-LOOP_SECONDS = 0.06
-"""Processor seconds of the loop in ``slowness`` on a usual machine."""
-TOO_SLOW = 1.5
-"""On a machine that is slower than a usual one by more than this factor, its seconds show nothing about the code."""
+REFERENCE_SECONDS = 3.5
+"""Processor seconds of the imports in ``slowness`` on a usual machine."""
+TOO_SLOW = 1.3
 NUMBER = 100
 _PARSE = """
 import runpy, sys, time
@@ -36,14 +35,22 @@ print(time.process_time() - began, len(dags))
 """
 
 
+def judge(seconds: float, most: float) -> None:
+    """Check a bound; skip the test instead of failing on a machine on which every program is slow."""
+    if seconds >= most and (factor := slowness()) > TOO_SLOW:
+        pytest.skip(f"{seconds:.2f} s on a machine that is {factor:.1f} times slower than a usual one")
+    assert seconds < most
+
+
+@cache
 def slowness() -> float:
-    """Return by which factor this machine is slower than a usual one, at least 1, measured with a loop in Python."""
+    """Return by which factor the imports of other projects take longer on this machine than on a usual one."""
     found = []
-    for _ in range(3):
-        began = process_time()
-        sum(number * number for number in range(1_000_000))
-        found.append(process_time() - began)
-    return max(1.0, min(found) / LOOP_SECONDS)
+    for _ in range(2):
+        before = os.times().children_user + os.times().children_system
+        subprocess.run([sys.executable, "-c", "import pandas, great_expectations"], check=True)
+        found.append(os.times().children_user + os.times().children_system - before)
+    return min(found) / REFERENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
         # A shared machine slows single processes down: a start that seems slow is measured again.
         before = {"export": "", "validate": "transform", "stage": "validate", "ingest": "stage"}
         for step in [name for _ in range(2) for name in before]:
-            if _start_seconds(found[step]) >= MOST_SECONDS[step] * slowness():
+            if _start_seconds(found[step]) >= MOST_SECONDS[step]:
                 digest = [found[before[step]].said["digest"]] if before[step] else []
                 again = measured("benchmarks.step", str(folder), url, step, *digest)
                 found[step] = min(found[step], again, key=_start_seconds)
@@ -77,7 +84,7 @@ def _start_seconds(found: Measured) -> float:
 def test_a_step_and_a_green_day_start_quickly(tiny: dict[str, Measured], step: str, most: float) -> None:
     # Of a green day the work is bounded, too.
     seconds = tiny[step].cpu_seconds if step == "again" else _start_seconds(tiny[step])
-    assert seconds < most * (factor := slowness()) or factor > TOO_SLOW
+    judge(seconds, most)
 
 
 @pytest.mark.airflow
@@ -102,4 +109,4 @@ def test_a_hundred_pipeline_files_are_parsed_quickly(tmp_path: Path, file: str) 
         seconds, dags = said.split()[-2:]
         assert int(dags) == (1 if file == "mixpanel_aep_setup.py" else NUMBER)
         took.append(float(seconds))
-    assert min(took) < MOST_PARSE_SECONDS * (factor := slowness()) or factor > TOO_SLOW, took
+    judge(min(took), MOST_PARSE_SECONDS)

@@ -10,7 +10,7 @@ import pytest
 from include.errors import BadManifest
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, StepName
-from include.lake.manifests import find_manifest, lineage, manifest_keys, manifests_of, newest
+from include.lake.manifests import days_in_lake, find_manifest, lineage, manifest_keys, manifests_of, newest
 from include.steps.workspace import Workspace
 from tests.support.builders import frozen, workspace
 
@@ -69,3 +69,10 @@ def test_the_outputs_behind_an_output(place: Workspace) -> None:
     assert lineage(place.lake, place.partition, "validate", VALID)["export"] == raw
     assert lineage(place.lake, place.partition, "stage", VALID) == {}
     assert lineage(place.lake, place.partition, "stage", "") == {}
+
+
+def test_days_are_found_by_their_folders_in_order(place: Workspace) -> None:
+    for name in ("2026-07-02/raw", "2026-07-01/report", "schemas", "2026-13-40/raw", "2026-07-03x/raw"):
+        assert place.lake.create(f"shop/{name}/x.json", b"{}")
+    assert days_in_lake(place.lake, "shop") == [date(2026, 7, 1), date(2026, 7, 2)]
+    assert days_in_lake(place.lake, "another") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,8 +11,7 @@ from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.lake.manifests import manifests_of, newest
-from include.lake.own_keys import DAY
+from include.lake.manifests import days_in_lake, manifests_of, newest
 from include.mixpanel.backfill_plan import Window, WindowLimits, expected_bytes, plan_backfill
 from include.mixpanel.event_time import settled_at
 from include.steps.export.export_request import ExportRequest
@@ -102,7 +100,6 @@ def _bytes_of_day(workspace: Workspace, export: Manifest) -> int:
 
 def _events_of_newest_days(lake: Lake, pipeline: Pipeline) -> list[int]:
     """Return the number of events of the newest exported days in the lake."""
-    names = [name for name in lake.folders(pipeline.name) if re.fullmatch(DAY, name)][-_NEWEST_DAYS:]
-    days = [PartitionKey(pipeline.name, date.fromisoformat(name)) for name in names]
+    days = [PartitionKey(pipeline.name, day) for day in days_in_lake(lake, pipeline.name)[-_NEWEST_DAYS:]]
     exports = (newest(manifests_of(lake, day, "export")) for day in days)
     return [export.rows for export in exports if export is not None]

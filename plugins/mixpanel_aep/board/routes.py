@@ -23,8 +23,8 @@ from include.board.calendar import funnel
 from include.board.days import last_day
 from include.board.quarantine import first_rows
 from include.board.trends import trends
-from include.clock import LAST_DAY, SYSTEM_CLOCK
-from include.config.model import Pipeline
+from include.clock import SYSTEM_CLOCK
+from include.config.model import LAST_DAY, Pipeline
 from include.errors import ConfigError, PipelineError
 from include.lake.history import Target
 from include.steps.quarantine import quarantine_files
@@ -207,7 +207,7 @@ def _redirect_to(request: Request, path: str) -> RedirectResponse:
 
 def _has_day(pipeline: Pipeline, day: date) -> bool:
     """Return whether the pipeline loads the day."""
-    return pipeline.start_date <= day <= min(pipeline.end_date or LAST_DAY, LAST_DAY)
+    return pipeline.start_date <= day <= (pipeline.end_date or LAST_DAY)
 
 
 def _not_found_page(request: Request, dag_id: str, day: date | None = None) -> HTMLResponse:
