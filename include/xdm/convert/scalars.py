@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 
 import msgspec
 
@@ -71,15 +72,21 @@ def to_number(value: Value) -> float | None:
     """Convert a JSON value to a double; return None if it is not a number, or is an integer that a double rounds."""
     if type(value) is int:
         return float(value) if -_EXACT < value < _EXACT or _is_exact(str(value)) else None
-    text = text_without_exponent(value)
+    text = text_of(value)
     if not text or not _NUMBER.fullmatch(text):
         return None
     number = float(text)
-    if not math.isfinite(number):
+    if not math.isfinite(number) or (abs(number) >= _EXACT and not _keeps_digits(text, number)):
         return None
-    if abs(number) >= _EXACT and (match := _WHOLE_NUMBER.fullmatch(text)):
-        return number if _is_exact(match[1]) else None
     return number
+
+
+def _keeps_digits(text: str, number: float) -> bool:
+    """Return whether ``number``, the double nearest to ``text``, has the digits of a whole number; a fraction is rounded."""
+    if match := _WHOLE_NUMBER.fullmatch(text):
+        return _is_exact(match[1])
+    exact = Decimal(text)
+    return exact != exact.to_integral_value() or exact == Decimal(repr(number))
 
 
 def _is_exact(digits: str) -> bool:
