@@ -15,6 +15,7 @@ from typing import Any
 import requests
 import yaml
 
+from mixpanel_aep_sandbox.client import AepSandbox
 from scripts.demo.airflow_api import AirflowApi
 from scripts.demo.evidence import Sandbox
 from scripts.demo.services import Services
@@ -87,20 +88,16 @@ class Project:
 
     def exports(self) -> int:
         """Return how many exports of this project Mixpanel was asked for."""
-        return self._count("GET", "/api/2.0/export", project_id=str(self.project_id))
-
-    def batches(self) -> int:
-        """Return how many batches were created so far, for all pipelines."""
-        return self._count("POST", "/data/foundation/import/batches")
-
-    def _count(self, method: str, path: str, **query: str) -> int:
         found = requests.get(f"{self.sandbox_url}/_sandbox/transcript", timeout=60).json()["entries"]
         return sum(
-            entry["method"] == method
-            and entry["path"].rstrip("/").endswith(path)
-            and all(value in json.dumps(entry.get("query")) for value in query.values())
+            (entry["method"], entry["path"]) == ("GET", "/api/2.0/export")
+            and str(self.project_id) in json.dumps(entry.get("query"))
             for entry in found
         )
+
+    def batches(self) -> int:
+        """Return how many batches were created for the pipeline's dataset, which must exist."""
+        return len(AepSandbox(self.sandbox_url).batches(self.dataset))
 
     def backfill(self) -> list[str]:
         """Backfill all days of the pipeline as a person does, and return the states of the runs."""

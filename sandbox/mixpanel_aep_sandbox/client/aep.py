@@ -158,9 +158,13 @@ class AepSandbox(Sandbox):
         """Return the batch with this id as Catalog returns it, with ``status``, ``metrics`` and ``errors``."""
         return dict(self.request("GET", f"{CATALOG}/batches/{quote(batch)}").json()[batch])
 
-    def batches(self) -> list[JsonObject]:
-        """Return all batches of this AEP sandbox, oldest first, including batches that Catalog does not return yet."""
-        return list(self.control("GET", "/aep/batches", params=self._scope_query())["batches"])
+    def batches(self, dataset: str | None = None) -> list[JsonObject]:
+        """Return the batches of a dataset (its id or name), or all batches of this AEP sandbox, oldest first.
+
+        Batches that Catalog does not return yet are included.
+        """
+        query = self._scope_query() | ({"dataset": dataset} if dataset is not None else {})
+        return list(self.control("GET", "/aep/batches", params=query)["batches"])
 
     def ended(self, batch: str, *, within_seconds: float = 20) -> JsonObject:
         """Wait until the batch with this id has a final status, and return the batch as :meth:`batch` does.

@@ -117,6 +117,9 @@ def test_batches_end_as_planned(aep_sandbox: AepSandbox) -> None:
     assert aep_sandbox.load(dataset, [row])["status"] == "success"
     assert aep_sandbox.rows(dataset) == [row] and len(aep_sandbox.batches()) == 2
     assert AepSandbox(aep_sandbox.url, "dev").batches() == []
+    other = aep_sandbox.add_dataset("Other events")
+    assert len(aep_sandbox.batches("Events")) == len(aep_sandbox.batches(dataset)) == 2
+    assert aep_sandbox.batches(other) == []
 
 
 def test_an_error_has_request_and_response(aep_sandbox: AepSandbox) -> None:

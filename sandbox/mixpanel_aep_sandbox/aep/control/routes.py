@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import id_lines, row_lines
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, deactivate, save_changed
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, batches_of, deactivate, save_changed
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import (
     drop_planned_outcomes,
     plan_outcome,
@@ -114,10 +114,13 @@ def _rows(call: ControlCall) -> Response:
 
 
 def _batches(call: ControlCall) -> Response:
+    """Return all batches, oldest first; with ``dataset`` in the query, only the batches of that dataset."""
     apply_due_changes(call.scope)
-    return JSONResponse(
-        {"batches": [batch_view(call.scope, batch) for _, batch in call.scope.items(BATCHES)]}
-    )
+    if "dataset" in call.request.query_params:
+        found = batches_of(call.scope, call.dataset())
+    else:
+        found = [batch for _, batch in call.scope.items(BATCHES)]
+    return JSONResponse({"batches": [batch_view(call.scope, batch) for batch in found]})
 
 
 def _batch_page(call: ControlCall) -> Response:
