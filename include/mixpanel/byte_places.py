@@ -17,9 +17,9 @@ def sparse_flatnonzero(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     import numpy as np
 
     words = np.packbits(found[: len(found) // 64 * 64], bitorder="little").view("<u8")
-    at = np.flatnonzero(words)
+    at = words.nonzero()[0]
     bits = words[at]
     if (bits & (bits - 1)).any():  # a word with more than one bit
         return np.flatnonzero(found)
-    rest = np.flatnonzero(found[len(words) * 64 :]) + len(words) * 64
+    rest = found[len(words) * 64 :].nonzero()[0] + len(words) * 64
     return np.concatenate((at * 64 + np.bitwise_count((bits - 1) & ~bits), rest))

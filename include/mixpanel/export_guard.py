@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 
 from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, TruncatedExport
 from include.mixpanel.errors import NOTHING_PUBLISHED
@@ -27,6 +28,8 @@ _SENTINEL_WORDS = re.compile(
 )
 # A truncated event may contain these words in its own text, so in such a line they only count at the end.
 _SENTINEL_AT_END = re.compile(rb"terminated" + _GAP + rb"early(?:[\W_]*|[^\"{}]{0,200})\Z", re.IGNORECASE)
+ALPHANUMERIC = (string.ascii_letters + string.digits).encode()
+_OTHER_BYTES = bytes(set(range(256)) - set(ALPHANUMERIC))
 _WEB_PAGE = re.compile(
     rb"\s*<(?:!doctype|\?xml|!--|/?(?:html|head|title|body|h[1-6]|p|div|center|hr|pre)\b)", re.IGNORECASE
 )
@@ -53,6 +56,10 @@ def is_event(line: bytes) -> bool:
 
 def _looks_like_event(line: bytes) -> bool:
     return line.startswith(b'{"event":') and line.endswith(b"}") and b'"properties"' in line
+
+
+def _ends_in_early(line: bytes) -> bool:
+    return line.rstrip(_OTHER_BYTES)[-len(b"early") :].lower() == b"early"
 
 
 class ExportGuard:
@@ -103,9 +110,9 @@ class ExportGuard:
         """
         self._lines += 1
         self._last = line
-        # A line that looks like an event is only parsed here if it may contain the sentinel.
+        # A line that looks like an event is only parsed here if it may be truncated and end with the sentinel.
         looks_like_event = _looks_like_event(line)
-        if looks_like_event and not (b"early" in line or b"EARLY" in line or b"Early" in line):
+        if looks_like_event and not _ends_in_early(line):
             return True
         value = _parse_leniently(line)
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):

@@ -16,7 +16,7 @@ from include.http.response import StreamedResponse
 from include.mixpanel.errors import NOTHING_PUBLISHED
 from include.mixpanel.gunzip_stream import GunzipStream
 from include.mixpanel.line_scanner import LineScanner
-from include.mixpanel.raw_file import GzipWriter, RawFile, hashed_file
+from include.mixpanel.raw_file import GzipWriter, RawFile, background_file
 
 _SLOWEST_BYTES_PER_SECOND = 16
 
@@ -85,7 +85,7 @@ class ExportStream:
         Raises:
             PipelineError: the same errors as iterating over the stream.
         """
-        with hashed_file(path) as file:
+        with background_file(path) as file:
             gzipped = GzipWriter(file)
             self._gunzip = GunzipStream(keep=file.write)
             for piece in self._pieces():

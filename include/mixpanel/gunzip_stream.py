@@ -14,7 +14,7 @@ _GZIP = 16 + isal_zlib.MAX_WBITS
 
 _MAGIC = 0x1F
 
-_PIECE_BYTES = 256 * 1024  # fits into a core's cache together with the arrays that are computed from it
+_PIECE_BYTES = 1024 * 1024  # fits into a core's cache together with the array that is computed from it
 
 _BOMB_BYTES = 1024**3
 
@@ -50,7 +50,7 @@ class GunzipStream:
         return self._members > 0 and not self._inside
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Append ``data`` to the stream and yield what it decompresses to, in pieces of at most 256 KiB.
+        """Append ``data`` to the stream and yield what it decompresses to, in pieces of at most 1 MiB.
 
         Raises:
             TruncatedExport: the compressed data is damaged.

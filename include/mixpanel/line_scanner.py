@@ -1,6 +1,6 @@
 """Checks the lines of an export with ``ExportGuard``: ordinary lines many at once, all others individually.
 
-An ordinary line looks like ``{"event":...,"properties":...}`` and does not contain the word "early", so that
+An ordinary line looks like ``{"event":...,"properties":...}`` and its last word is not "early", so that
 ``ExportGuard.check_line`` accepts it without parsing. Nearly all lines of an export are ordinary. They are recognized
 by NumPy, because a Python call for each line takes longer than decompressing it.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from include.http.line_splitter import LineSplitter
 from include.mixpanel.byte_places import sparse_flatnonzero
-from include.mixpanel.export_guard import ExportGuard, clean_line
+from include.mixpanel.export_guard import ALPHANUMERIC, ExportGuard, clean_line
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,32 +23,14 @@ if TYPE_CHECKING:
     _Bytes = npt.NDArray[np.uint8]
     _Places = npt.NDArray[np.int64]
 
-_HEAD = int.from_bytes(b'{"event"', "little")
 _PROPERTIES = b'"properties"'
+_HEAD = int.from_bytes(b'{"event"', "little")
 _SHORTEST = len(b'{"event":') + len(_PROPERTIES) + len(b"}")
-_LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "
-_E, _A, _R, _L, _Y = b"early"
-
-
-class _Buffers:
-    """Arrays with one element for each byte of a block, which are reused for every block.
-
-    Allocating them would take as long as filling them.
-    """
-
-    def __init__(self) -> None:
-        self.bytes = np.empty(0, np.uint8)
-        self.first = np.empty(0, bool)
-        self.second = np.empty(0, bool)
-        self._all = (self.bytes, self.first, self.second)
-
-    def for_bytes(self, size: int) -> _Buffers:
-        """Return this object after its arrays have been resized to ``size`` elements, whose values are undefined."""
-        if len(self._all[0]) < size:
-            self._all = (np.empty(size, np.uint8), np.empty(size, bool), np.empty(size, bool))
-        chars, one, other = self._all
-        self.bytes, self.first, self.second = chars[:size], one[:size], other[:size]
-        return self
+_LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "  # the last one makes a letter small
+_Y = ord("y")
+_IS_LETTER = np.array([byte in ALPHANUMERIC for byte in range(256)])
+# The last letter is nearly always one of the last few bytes; it is not if the line ends with text that is not Latin.
+_FEW, _MANY = np.arange(1, 5), np.arange(1, 97)
 
 
 class LineScanner:
@@ -63,7 +45,7 @@ class LineScanner:
     def __init__(self) -> None:
         self._guard = ExportGuard()
         self._splitter = LineSplitter()
-        self._buffers = _Buffers()
+        self._newlines = np.empty(0, bool)  # reused, because allocating it takes as long as filling it
         self.not_events = 0
 
     @property
@@ -107,13 +89,14 @@ class LineScanner:
     def _check_block(self, piece: bytes, first: int, last: int) -> None:
         """Check the lines in ``piece[first:last]``, which ends with a newline, many at once where possible."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
-        buffers = self._buffers.for_bytes(len(text))
-        ends = sparse_flatnonzero(np.equal(text, _LINE_FEED, out=buffers.first))
+        if len(self._newlines) < len(text):
+            self._newlines = np.empty(len(text), bool)
+        ends = sparse_flatnonzero(np.equal(text, _LINE_FEED, out=self._newlines[: len(text)]))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
-        ordinary = _ordinary(piece, first, text, starts, stops)
-        ordinary[_lines_with_early(text, ends, buffers)] = False
-        odd = np.flatnonzero(~ordinary).tolist()
+        ordinary = _looks_like_event(piece, first, text, starts, stops)
+        ordinary[_may_end_in_early(text, stops)] = False
+        odd = (~ordinary).nonzero()[0].tolist()
         for before, here in pairwise([-1, *odd, len(ends)]):
             if here > before + 1:
                 line = piece[first + starts[here - 1] : first + stops[here - 1]]
@@ -122,7 +105,7 @@ class LineScanner:
                 self._check_line(piece[first + starts[here] : first + ends[here]])
 
 
-def _ordinary(
+def _looks_like_event(
     piece: bytes, first: int, text: _Bytes, starts: _Places, stops: _Places
 ) -> npt.NDArray[np.bool_]:
     """Return for each line whether it looks like ``{"event":...,"properties":...}``.
@@ -132,26 +115,39 @@ def _ordinary(
     """
     if len(text) < _SHORTEST:
         return np.zeros(len(starts), bool)
-    heads = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # the eight bytes at every offset
+    words = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # the eight bytes at every offset
     inside = np.minimum(starts, len(text) - 9)  # a line that begins later is too short anyway
-    ordinary: npt.NDArray[np.bool_] = stops - starts >= _SHORTEST
-    ordinary &= (heads[inside] == _HEAD) & (text[inside + 8] == _COLON) & (text[stops - 1] == _CLOSE)
+    result: npt.NDArray[np.bool_] = stops - starts >= _SHORTEST
+    result &= (words[inside] == _HEAD) & (text[inside + 8] == _COLON) & (text[stops - 1] == _CLOSE)
     found = map(piece.find, repeat(_PROPERTIES), (starts + first).tolist(), (stops + first).tolist())
-    ordinary &= np.fromiter(found, np.int64, len(starts)) >= 0
-    return ordinary
+    result &= np.fromiter(found, np.int64, len(starts)) >= 0
+    return result
 
 
-def _lines_with_early(text: _Bytes, ends: _Places, buffers: _Buffers) -> _Places:
-    """Return the indices of the lines that contain "early", in lower or upper case.
+def _may_end_in_early(text: _Bytes, stops: _Places) -> _Places:
+    """Return the indices of the lines whose last word may be "early", in lower or upper case.
 
-    ``ends``: the positions of the newlines in ``text``.
+    ``stops``: where each line ends in ``text``. Only lines that look like an event are judged correctly: they contain a
+    letter, so that the last letter before the end of the line is in the line.
     """
-    if len(text) < len(b"early"):
-        return np.zeros(0, np.int64)
-    small = np.bitwise_or(text, _SMALL, out=buffers.bytes)
-    found = np.equal(small[4:], _Y, out=buffers.first[4:])
-    found &= np.equal(small[3:-1], _L, out=buffers.second[4:])
-    places = sparse_flatnonzero(found)
-    places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
-    lines: _Places = np.searchsorted(ends, places)
-    return lines
+    lasts = _last_letters(text, stops, _FEW)
+    unknown = (lasts < 0).nonzero()[0]
+    if len(unknown):
+        lasts[unknown] = _last_letters(text, stops[unknown], _MANY)
+        unknown = (lasts < 0).nonzero()[0]
+    lines = ((text[lasts] | _SMALL) == _Y).nonzero()[0]
+    if len(lines):
+        lasts = np.maximum(lasts[lines], len(b"earl"))
+        for before, letter in enumerate(b"lrae", 1):
+            found = (text[lasts - before] | _SMALL) == letter
+            lines, lasts = lines[found], lasts[found]
+    return np.concatenate((lines, unknown))
+
+
+def _last_letters(text: _Bytes, stops: _Places, before: _Places) -> _Places:
+    """Return where the last ASCII letter or digit is before each end of a line, or -1 if it is not in ``stops - before``."""
+    places = np.maximum(stops[:, None] - before, 0)
+    is_letter = _IS_LETTER[text[places]]
+    at = is_letter.argmax(1)
+    every = np.arange(len(stops))
+    return np.where(is_letter[every, at], places[every, at], -1)

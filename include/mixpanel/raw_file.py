@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from include.mixpanel.export_guard import clean_line, is_event
 _GZIP = 16 + isal_zlib.MAX_WBITS
 _QUICKEST = 1
 _BLOCK_BYTES = 256 * 1024
+_MOST_WAITING = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class RawFile:
 
 
 class HashedFile:
-    """Writes a file and computes its SHA-256 at the same time; ``bytes`` is the number of bytes written so far."""
+    """Writes a file and computes its SHA-256 at the same time; ``bytes`` is the number of bytes given to it so far."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -56,14 +59,53 @@ class HashedFile:
 
     def write(self, data: bytes) -> None:
         """Append bytes to the file."""
+        self.bytes += len(data)
+        self._write_through(data)
+
+    def _write_through(self, data: bytes) -> None:
         self._file.write(data)
         self._hash.update(data)
-        self.bytes += len(data)
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of all bytes written so far, in lower-case hexadecimal."""
         return self._hash.hexdigest()
+
+
+class BackgroundFile(HashedFile):
+    """A file that another thread writes and hashes, so that the caller can check the next bytes meanwhile.
+
+    At most ``_MOST_WAITING`` blocks of about 256 KiB wait in memory. An error of writing is raised by a later call.
+    """
+
+    def __init__(self, file: BinaryIO, thread: ThreadPoolExecutor) -> None:
+        super().__init__(file)
+        self._thread = thread
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._waiting: deque[Future[None]] = deque()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes to the file."""
+        self._held.append(data)
+        self._held_bytes += len(data)
+        self.bytes += len(data)
+        if self._held_bytes >= _BLOCK_BYTES:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if len(self._waiting) == _MOST_WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._write_through, b"".join(self._held)))
+        self._held, self._held_bytes = [], 0
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all bytes written so far, in lower-case hexadecimal. Waits until the file contains them."""
+        self._hand_over()
+        while self._waiting:
+            self._waiting.popleft().result()
+        return super().sha256
 
 
 class GzipWriter:
@@ -117,6 +159,13 @@ def hashed_file(path: Path) -> Iterator[HashedFile]:
     """Create the file ``path``, or empty an existing one, for writing in a ``with`` block, which closes it."""
     with path.open("wb") as file:
         yield HashedFile(file)
+
+
+@contextmanager
+def background_file(path: Path) -> Iterator[BackgroundFile]:
+    """Create or empty the file ``path`` as ``hashed_file`` does; a thread of its own writes it."""
+    with path.open("wb") as file, ThreadPoolExecutor(1) as thread:
+        yield BackgroundFile(file, thread)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
