@@ -10,7 +10,7 @@ from isal import igzip
 
 from include.mixpanel.byte_places import sparse_flatnonzero
 
-BLOCK_BYTES = 2 * 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 """The size of a block before cleaning. A small block would not pay, because each costs as much as hundreds of lines."""
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _SPACE = 10, 32

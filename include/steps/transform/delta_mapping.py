@@ -127,7 +127,7 @@ class DeltaMapping:
             self.workspace.local_file(file, folder / Path(file.key).name, self.raw) for file in files
         )
         job = replace(self.job, paths=paths, scratch=folder, rows=sum(file.rows for file in files))
-        with worker_processes(job, wanted_processes(job.rows) - 1 if paths else 0) as others:
+        with worker_processes(folder, wanted_processes(job.rows) - 1 if paths else 0) as others:
             yield _Lines(job, day.first_pass(job, others) if paths else day.FirstPass()), others
 
     @contextmanager

@@ -72,12 +72,17 @@ def upload_parts(
     if not parts:
         return (), None
     files, path = [], job.scratch / "events.parquet"
-    with EventsFile(job, path) as events, ThreadPoolExecutor(1) as other:
-        for number, part in enumerate(parts):
-            key = f"{folder}/part-{number:05d}.parquet"
-            uploaded = other.submit(upload_file, workspace.lake, key, part.path, part.rows)
+    with EventsFile(job, path) as events, ThreadPoolExecutor(2) as others:
+        uploads = [
+            others.submit(
+                upload_file, workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows,
+                sha256=part.sha256,
+            )
+            for number, part in enumerate(parts)
+        ]  # fmt: skip
+        for part, upload in zip(parts, uploads, strict=True):
             events.add(part)
-            files.append(uploaded.result())
+            files.append(upload.result())
             part.path.unlink()
     rows = sum(part.rows for part in parts)
     return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from include.mixpanel.raw_blocks import Block
-from include.steps.transform.job import Job
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -26,16 +25,16 @@ MOST_UNREAD = 2
 """The maximum number of blocks that were passed to a process and that it has not read yet."""
 
 
-def _paths(job: Job, name: str) -> list[Path]:
+def _paths(scratch: Path, name: str) -> list[Path]:
     """Return the paths of the files through which the process ``name`` receives blocks."""
-    return [job.scratch / f"block-{name}-{number}" for number in range(MOST_UNREAD)]
+    return [scratch / f"block-{name}-{number}" for number in range(MOST_UNREAD)]
 
 
 class BlockFiles:
     """The files through which one process receives blocks, opened by the sender."""
 
-    def __init__(self, job: Job, name: str) -> None:
-        self._files = itertools.cycle([path.open("wb") for path in _paths(job, name)])
+    def __init__(self, scratch: Path, name: str) -> None:
+        self._files = itertools.cycle([path.open("wb") for path in _paths(scratch, name)])
 
     def write(self, block: Block) -> tuple[str, int, int]:
         """Write a block to the next file; return the message for the receiver: kind, first line number and bytes.
@@ -54,7 +53,7 @@ class BlockFiles:
             file.close()
 
 
-def received_blocks(channel: Connection[Response, Any], job: Job, name: str) -> Iterator[Block]:
+def received_blocks(channel: Connection[Response, Any], scratch: Path, name: str) -> Iterator[Block]:
     """Yield the blocks that are sent to the process ``name``, until a message of another kind arrives.
 
     After each block was read, a response is sent, so that the sender may overwrite its file.
@@ -62,7 +61,7 @@ def received_blocks(channel: Connection[Response, Any], job: Job, name: str) -> 
     with contextlib.ExitStack() as stack:
         # A buffer would return the previous block.
         files = itertools.cycle(
-            [stack.enter_context(path.open("rb", buffering=0)) for path in _paths(job, name)]
+            [stack.enter_context(path.open("rb", buffering=0)) for path in _paths(scratch, name)]
         )
         while (message := channel.recv())[0] == "block":
             _, first_line, length = message

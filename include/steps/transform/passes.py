@@ -71,6 +71,7 @@ def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
     Return the combined counts of all processes.
     """
     for process in others:
+        process.begin(job)
         process.send(("parse",))
     found = FirstPass()
     found.add(_worker_of_this_process(job, others).parse(_blocks_for_this_process(job, others)))

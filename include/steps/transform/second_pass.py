@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from include.lake.lake import sha256_file
 from include.steps.transform.bucket_pieces import read_pieces
 from include.steps.transform.deduplicate import deduplicate
 from include.steps.transform.evaluator import ExpressionEvaluator
@@ -47,6 +48,7 @@ class WrittenPart:
     Attributes:
         number: The number of the file.
         path: The file in the scratch folder.
+        sha256: The SHA-256 of its bytes, in lower-case hexadecimal; "" for a file that has no rows and does not exist.
         rows: The number of its rows.
         duplicates: The number of rows that were dropped because another row has the same ``_id``.
         twins: How many of these have no ``$insert_id``.
@@ -57,6 +59,7 @@ class WrittenPart:
 
     number: int
     path: Path
+    sha256: str = ""
     rows: int = 0
     duplicates: int = 0
     twins: int = 0
@@ -132,6 +135,8 @@ class PartWriter:
                     _write_digests(kept, digests, compacted)
                     del piece, order, kept  # or this piece stays in memory while the next one is read
         written.rows = groups.rows
+        if written.rows:
+            written.sha256 = sha256_file(written.path)  # here, because several processes write files
         return written
 
     def close(self) -> None:

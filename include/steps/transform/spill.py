@@ -17,6 +17,7 @@ from include.steps.transform.job import Job
 from include.xdm.convert.arrow_arrays import booleans, numbers
 from include.xdm.convert.column_builder import Columns
 from include.xdm.events.event_rows import EventRows
+from include.xdm.events.text_numbers import text_numbers
 from include.xdm.mapping.compile import CompiledMapping
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def record_batch(schema: pa.Schema, job: Job, rows: EventRows, columns: Columns)
         "processed": whole(rows.processed_ms),
         "content": numbers(np.frombuffer(rows.content_digests, ">i8").astype(np.int64)),
         "has_insert_id": booleans(np.asarray(rows.has_insert_id, bool)),
-        "compacted": whole(rows.compaction_keys),
+        "compacted": numbers(text_numbers(rows.compaction_texts)),
         "failed": _failed(columns.failed, count),
         **columns.fields,
         **columns.inputs,

@@ -136,15 +136,17 @@ class Transform(Step):
 
     def run(self, digest: str, scratch: Path) -> Made:
         """Map all lines of the export."""
-        from include.steps.transform import passes as day
-        from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
-        from include.steps.transform.output_files import compacted_by_day, upload_parts
         from include.steps.transform.worker_processes import wanted_processes, worker_processes
 
         workspace, raw, pipeline = self.workspace, self.raw, self.workspace.pipeline
-        workspace.save_schema(self.schema)
-        job = self._job(scratch, whole_file(workspace, raw, scratch))
-        with worker_processes(job, wanted_processes(raw.rows) - 1) as others:
+        # The processes start first, and import their modules while this one imports its own and downloads the export.
+        with worker_processes(scratch, wanted_processes(raw.rows) - 1) as others:
+            from include.steps.transform import passes as day
+            from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
+            from include.steps.transform.output_files import compacted_by_day, upload_parts
+
+            workspace.save_schema(self.schema)
+            job = self._job(scratch, whole_file(workspace, raw, scratch))
             found = day.first_pass(job, others)
             evidence = TimeEvidence(pipeline.mixpanel.zone)
             found.add_events_to(evidence)

@@ -33,6 +33,7 @@ def main(connection: int, life: int) -> None:
     threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
     records = _LogCollector()
     logging.basicConfig(level=logging.INFO, handlers=[records])
+    _import_libraries()
     channel: Connection[Response, Any] = Connection(connection)
     with contextlib.suppress(EOFError, OSError):
         job, name = channel.recv()
@@ -40,8 +41,15 @@ def main(connection: int, life: int) -> None:
         while True:
             verb, *arguments = channel.recv()
             if verb == "parse":
-                arguments = [received_blocks(channel, work.job, name)]
+                arguments = [received_blocks(channel, job.scratch, name)]
             channel.send((*_answer(work, verb, arguments), records.take_records()))
+
+
+def _import_libraries() -> None:
+    """Import what the work needs, while the parent process still downloads the export."""
+    import numpy  # noqa: F401
+    import pyarrow.compute
+    import pyarrow.parquet  # noqa: F401
 
 
 class _WithoutPandas(MetaPathFinder):

@@ -52,10 +52,14 @@ def _cores() -> int:
 
 
 class WorkerProcess:
-    """An additional process that executes ``worker_main`` for a job; ``name`` distinguishes its scratch files."""
+    """An additional process that executes ``worker_main`` for a job.
 
-    def __init__(self, job: Job, name: str) -> None:
-        self._blocks = BlockFiles(job, name)
+    ``scratch``: the scratch folder of the job, which ``begin`` passes. ``name`` distinguishes the process's files in it.
+    """
+
+    def __init__(self, scratch: Path, name: str) -> None:
+        self._name = name
+        self._blocks = BlockFiles(scratch, name)
         self._unread = 0
         mine, its = socket.socketpair()
         life, its_life = socket.socketpair()
@@ -70,7 +74,10 @@ class WorkerProcess:
             )
         self._life = life
         self._connection: Connection[object, Any] = Connection(mine.detach())
-        self.send((job, name))
+
+    def begin(self, job: Job) -> None:
+        """Send the job; to be called once, before any other message is sent."""
+        self.send((job, self._name))
 
     def send(self, message: object) -> None:
         """Send a message to the process (see ``worker_main.main``).
@@ -171,12 +178,12 @@ def _error(kind: str, sentence: str, hint: str, number: int | None) -> Exception
 
 
 @contextmanager
-def worker_processes(job: Job, number: int) -> Iterator[list[WorkerProcess]]:
-    """Start ``number`` additional processes, and end them when the context ends."""
+def worker_processes(scratch: Path, number: int) -> Iterator[list[WorkerProcess]]:
+    """Start ``number`` additional processes for a job with this scratch folder, and end them when the context ends."""
     started: list[WorkerProcess] = []
     try:
         for n in range(1, number + 1):
-            started.append(WorkerProcess(job, str(n)))
+            started.append(WorkerProcess(scratch, str(n)))
         yield started
     finally:
         for process in started:

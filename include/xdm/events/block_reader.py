@@ -11,7 +11,7 @@ from include.json_types import JsonObject
 from include.mixpanel.event_time import TimeReading
 from include.xdm.convert.values import Value
 from include.xdm.events.block_lines import ParsedLines, parse_lines
-from include.xdm.events.event_id import BEFORE_MERGE, compaction_keys, content_digests, event_ids
+from include.xdm.events.event_id import BEFORE_MERGE, compaction_texts, content_digests, event_ids
 from include.xdm.events.event_parser import (
     ENOUGH_EVIDENCE,
     EventParser,
@@ -23,6 +23,7 @@ from include.xdm.events.event_parser import (
 from include.xdm.events.event_rows import EventRows, EvidenceLog
 from include.xdm.events.flat_events import FlatReader
 from include.xdm.events.shapes import Properties, as_raw, types_of
+from include.xdm.events.text_numbers import Texts
 
 _PLAIN_INTEGER = 10**17
 _LINES_AT_ONCE = 1000
@@ -47,11 +48,10 @@ class BlockReader:
         """
         found = self.flat.read(block, first_line) if self.flat else None
         lots = [found[0]] if found else []
-        if lots and len(lots[0]) == block.count(b"\n"):
+        if found and not found[1]:
             return lots, []
-        taken = set(found[1].tolist()) if found else set()
         lines = block.split(b"\n")[:-1]
-        others = [place for place in range(len(lines)) if place not in taken]
+        others = found[1] if found else range(len(lines))
         refused: list[JsonObject] = []
         for first in range(0, len(others), _LINES_AT_ONCE):
             places = others[first : first + _LINES_AT_ONCE]
@@ -125,7 +125,7 @@ class BlockReader:
             events=events,
             properties=properties,
             content_digests=content_digests(events, seconds, parsed.content_json),
-            compaction_keys=compaction_keys(events, distinct_ids, insert_ids),
+            compaction_texts=Texts.of(compaction_texts(events, distinct_ids, insert_ids)),
         )
 
     def _log_evidence(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from binascii import crc32
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from json.encoder import encode_basestring as _quote  # the conversion of json.dumps for a string, in C
@@ -103,16 +102,11 @@ def event_ids(
     return [sha256(key).digest() for key in keys]
 
 
-def compaction_keys(
+def compaction_texts(
     events: Sequence[str], distinct_ids: Sequence[str], insert_ids: Sequence[str]
-) -> list[int]:
-    """Return for each event a number below 2^63; events that Mixpanel's compaction merges by day have equal numbers.
-
-    The numbers are only counted, so checksums are sufficient; unlike Python's hashes they do not depend on the process.
-    """
-    pairs = (line[1:-1] for line in _lines(zip(events, distinct_ids, strict=True)))
-    first, second = map(crc32, _lines(insert_ids)), map(crc32, pairs)
-    return [one << 31 ^ other for one, other in zip(first, second, strict=True)]
+) -> list[bytes]:
+    """Return a text for each event; events that Mixpanel's compaction merges by day have equal texts."""
+    return _lines(zip(events, distinct_ids, insert_ids, strict=True))
 
 
 def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes]) -> bytes:

@@ -22,7 +22,7 @@ from include.xdm.events.event_id import (
     BEFORE_MERGE,
     MERGE_MARKS,
     RECIPE,
-    compaction_keys,
+    compaction_texts,
     content_digest,
     event_id,
     event_id_of_content,
@@ -55,8 +55,8 @@ class ParsedEvent(NamedTuple):
     """The JSON text of each property by name, as received."""
     content_digest: int
     """The digest of the event's content: ``event_id.content_digest``."""
-    compaction_key: int
-    """A number that is equal for events that Mixpanel's compaction merges: ``event_id.compaction_keys``."""
+    compaction_text: bytes
+    """A text that is equal for events that Mixpanel's compaction merges: ``event_id.compaction_texts``."""
 
 
 class Evidence(Protocol):
@@ -150,7 +150,7 @@ class EventParser:
         self.by_event[event] += 1
         return ParsedEvent(
             number, bytes.fromhex(identity), when.milliseconds, wall_ms // 1000, processed_ms or 0, bool(insert_id),
-            event, properties, content, *compaction_keys([event], [distinct_id], [insert_id]),
+            event, properties, content, *compaction_texts([event], [distinct_id], [insert_id]),
         )  # fmt: skip
 
     def count_merge(self, names: Collection[str], events: int = 1) -> None:

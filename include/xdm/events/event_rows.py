@@ -10,6 +10,7 @@ from include.mixpanel.time_convention import are_valid_times
 from include.xdm.events.event_parser import ParsedEvent
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shapes import Properties, by_shape
+from include.xdm.events.text_numbers import Texts
 
 if TYPE_CHECKING:
     from include.xdm.convert.arrow_arrays import Flags, Integers
@@ -34,7 +35,7 @@ class EventRows:
     properties: Properties | FlatProperties
     content_digests: bytes
     """The content digests of all events: 8 bytes each, a signed big-endian integer."""
-    compaction_keys: list[int]
+    compaction_texts: Texts
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,7 +55,7 @@ class EventRows:
             events=[row.event for row in rows],
             properties=properties,
             content_digests=b"".join(row.content_digest.to_bytes(8, "big", signed=True) for row in rows),
-            compaction_keys=[row.compaction_key for row in rows],
+            compaction_texts=Texts.of([row.compaction_text for row in rows]),
         )
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from include.xdm.convert.arrow_arrays import gather_texts, numbers
 from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
@@ -15,6 +13,7 @@ from include.xdm.events.event_rows import EventRows, EvidenceLog
 from include.xdm.events.flat_kinds import INTEGER, NULL, TEXT
 from include.xdm.events.flat_lines import FlatLines, Members, find_flat_lines
 from include.xdm.events.flat_properties import FlatProperties
+from include.xdm.events.text_numbers import Texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,8 +39,11 @@ class FlatReader:
     high: int
     offset_ms: int
 
-    def read(self, block: bytes, first_line: int) -> tuple[EventRows, Integers] | None:
-        """Return the events of flat lines with ordinary times and ids, and the indexes of these lines; or None."""
+    def read(self, block: bytes, first_line: int) -> tuple[EventRows, list[int]] | None:
+        """Return the events of flat lines with ordinary times and ids, and the indexes of all other lines.
+
+        Return None if there are no such events.
+        """
         lines = find_flat_lines(block)
         if lines is None:
             return None
@@ -52,7 +54,7 @@ class FlatReader:
         if not ordinary.all():
             lines = lines.only(ordinary)
             properties = FlatProperties(lines)
-        return self._rows(properties, first_line), lines.line_indexes
+        return self._rows(properties, first_line), lines.other_lines()
 
     def _rows(self, properties: FlatProperties, first_line: int) -> EventRows:
         import pyarrow as pa
@@ -83,7 +85,7 @@ class FlatReader:
             events=events,
             properties=properties,
             content_digests=_contents(properties, names, digits),
-            compaction_keys=keys.compaction(),
+            compaction_texts=keys.compaction_texts,
         )
 
     def _ids(
@@ -173,7 +175,7 @@ def _processed(properties: FlatProperties) -> Integers:
 
 
 class _Keys:
-    """The texts from which ``_id`` and compaction key of each event are hashed (``event_ids``, ``compaction_keys``)."""
+    """The texts from which the ``_id`` of each event is hashed (``event_ids``), and its ``compaction_texts``."""
 
     def __init__(
         self, project_id: int, properties: FlatProperties, events: pa.Array, seconds: pa.Array
@@ -190,29 +192,17 @@ class _Keys:
         self.has_insert_id = (insert >= 0) & ~_is_nothing(members, insert)
         ids = _contents_of(properties, distinct, (distinct >= 0) & ~_is_nothing(members, distinct))
         inserts = _contents_of(properties, insert, self.has_insert_id)
-        self._head = f"[{project_id},"
         keys = pc.binary_join_element_wise(
-            f'{self._head}"', events, '","', ids, '",', seconds, ',"', inserts, '"]', "",
+            f'[{project_id},"', events, '","', ids, '",', seconds, ',"', inserts, '"]', "",
         )  # fmt: skip
-        self._keys = _slices(keys)
-        self._event_and_id = (pc.binary_length(events), pc.binary_length(ids))
-        self._inserts = pc.binary_length(inserts)
+        self._keys = Texts.of_array(keys)
+        texts = pc.binary_join_element_wise('["', events, '","', ids, '","', inserts, '"]', "")
+        self.compaction_texts = Texts.of_array(texts)
 
     def ids(self) -> list[bytes]:
         """Return the ``_id`` of each event as 32 bytes; it is valid only for events with ``$insert_id``."""
         sha256 = hashlib.sha256
-        return [sha256(key).digest() for key in self._keys]
-
-    def compaction(self) -> list[int]:
-        """Return the compaction key of each event, as ``compaction_keys`` does."""
-        begin = len(self._head)
-        event, distinct = (each.to_numpy() for each in self._event_and_id)
-        ends = (begin + event + distinct + 5).tolist()
-        inserts = (-self._inserts.to_numpy() - 3).tolist()
-        return [
-            crc32(key[insert:-1]) << 31 ^ crc32(key[begin:end])
-            for key, end, insert in zip(self._keys, ends, inserts, strict=True)
-        ]
+        return [sha256(key).digest() for key in self._keys.split()]
 
 
 def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -> bytes:
@@ -228,7 +218,7 @@ def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -
     bodies = pc.fill_null(properties.bodies(order), "}")
     contents = pc.binary_join_element_wise('["', events, '",', seconds, "]{", bodies, "")
     blake2b = hashlib.blake2b
-    return b"".join([blake2b(content, digest_size=8).digest() for content in _slices(contents)])
+    return b"".join([blake2b(text, digest_size=8).digest() for text in Texts.of_array(contents).split()])
 
 
 def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -> pa.Array:
@@ -242,12 +232,3 @@ def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -
     if is_there.all():
         return texts.take(numbers(2 * place))
     return pc.fill_null(texts.take(numbers(2 * place, is_there)), "")
-
-
-def _slices(texts: pa.Array) -> list[memoryview]:
-    """Return the texts of an Arrow array without nulls, without copying them."""
-    import numpy as np
-
-    data = memoryview(texts.buffers()[2] or b"")
-    bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset).tolist()
-    return [data[first:last] for first, last in pairwise(bounds)]

@@ -55,12 +55,13 @@ class Members:
 class FlatLines:
     """The flat lines of a block (``data``), with the offsets of their values.
 
-    ``line_indexes``: the indexes of these lines in the block; ``event_starts``, ``event_ends``: the offsets of the
+    ``total``: the number of lines in the block; ``line_indexes``: the indexes of the flat ones; ``event_starts``, ``event_ends``: the offsets of the
     events' names without quotes; ``names``: the names of all properties; ``by_name``: the indexes of ``members``, by
     name.
     """
 
     data: bytes
+    total: int
     line_indexes: Integers
     event_starts: Integers
     event_ends: Integers
@@ -77,7 +78,17 @@ class FlatLines:
         members.row[:] = (np.cumsum(chosen) - 1)[members.row]
         by_name = (np.cumsum(kept) - 1)[self.by_name[kept[self.by_name]]]
         events = self.event_starts[chosen], self.event_ends[chosen]
-        return FlatLines(self.data, self.line_indexes[chosen], *events, self.names, members, by_name)
+        return FlatLines(
+            self.data, self.total, self.line_indexes[chosen], *events, self.names, members, by_name
+        )
+
+    def other_lines(self) -> list[int]:
+        """Return the indexes of the block's lines that are not in this object."""
+        import numpy as np
+
+        is_other = np.ones(self.total, bool)
+        is_other[self.line_indexes] = False
+        return is_other.nonzero()[0].tolist()
 
 
 def find_flat_lines(data: bytes) -> FlatLines | None:
@@ -197,7 +208,7 @@ class _Finder:
         found[row[by_name[1:][keys[1:] == keys[:-1]]]] = False  # a duplicate name
         is_escaped = is_text & escaped[names + 1]
         made = FlatLines(
-            self.data, np.flatnonzero(self.good), opening[firsts + 1] + 1, closing[firsts + 1], texts,
+            self.data, len(self.ends), np.flatnonzero(self.good), opening[firsts + 1] + 1, closing[firsts + 1], texts,
             Members(row, name, first, end + 2, stop, kind, number, is_escaped), by_name,
         )  # fmt: skip
         if found.all():
