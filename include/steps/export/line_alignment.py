@@ -8,6 +8,7 @@ affect the result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,50 +29,75 @@ def unaligned_lines(
         DigestWriter(scratch / "unaligned-old.bin") as ours,
         DigestWriter(scratch / "unaligned-new.bin") as theirs,
     ):
-        _Alignment(_Window(read_blocks(old), ours), _Window(read_blocks(new), theirs)).run()
+        one, other = (_read_ahead(read_blocks(paths)) for paths in (old, new))
+        _Alignment(_Window(one, ours), _Window(other, theirs)).run()
     return ours.digests, theirs.digests
+
+
+def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield the blocks, while a thread already decompresses the next one."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, blocks, None)
+        while (block := following.result()) is not None:
+            following = thread.submit(next, blocks, None)
+            yield block
 
 
 @dataclass
 class _Window:
-    """The next complete lines of one export that are not compared yet.
+    """The next complete lines of one export that are not compared yet: ``data`` from the offset ``start`` on.
 
-    ``left``: gets the lines that have no equal line at the same place in the other export. ``place``: the position of
-    the window's first line in the export, from 0.
+    Offsets in parameters and results are relative to ``start``. ``left``: gets the lines that have no equal line at the
+    same place in the other export.
     """
 
     blocks: Iterator[Block]
     left: DigestWriter
     data: bytes = b""
-    place: int = 0
+    start: int = 0
+    _counted: int = 0
+    _place: int = 0
+    """The position in the export, from 0, of the line at the offset ``_counted`` of ``data``."""
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in the window."""
+        return len(self.data) - self.start
 
     def fill(self, size: int) -> bool:
         """Read until the window has ``size`` bytes or the export ends; return whether the window has any bytes."""
-        parts = [self.data]
-        while sum(map(len, parts)) < size and (block := next(self.blocks, None)) is not None:
-            parts.append(block.data)
-        self.data = b"".join(parts) if len(parts) > 1 else self.data
-        return bool(self.data)
+        while self.size < size and (block := next(self.blocks, None)) is not None:
+            rest = self.data[self.start :]
+            self.data, self.start, self._counted = rest + block.data if rest else block.data, 0, 0
+            self._place = block.first_line - 1 - rest.count(b"\n")
+        return self.size > 0
+
+    def part(self, first: int, end: int) -> bytes:
+        """Return the bytes between two offsets."""
+        return self.data[self.start + first : self.start + end]
 
     def skip(self, size: int) -> None:
         """Drop the first ``size`` bytes of the window: lines that the other export also has."""
-        self.place += self.data.count(b"\n", 0, size)
-        self.data = self.data[size:]
+        self.start += size
 
     def leave(self, size: int) -> None:
         """Write the digests of the lines in the first ``size`` bytes of the window, and drop these lines."""
-        lines = self.data[:size].split(b"\n")
+        self._place += self.data.count(b"\n", self._counted, self.start)
+        self._counted = self.start
+        lines = self.part(0, size).split(b"\n")
         lines.pop()
-        self.left.add(lines, self.place)
+        self.left.add(lines, self._place)
         self.skip(size)
 
-    def line_end(self, start: int = 0) -> int:
-        """Return the end of the line that begins at ``start``, including its newline; 0 if no line begins there."""
-        return self.data.find(b"\n", start) + 1
+    def line_end(self, first: int = 0) -> int:
+        """Return the end of the line that begins at ``first``, including its newline; 0 if no line begins there."""
+        end = self.data.find(b"\n", self.start + first)
+        return end + 1 - self.start if end >= 0 else 0
 
     def find(self, line: bytes) -> int:
         """Return the offset of ``line`` in the window, in bytes; 0 if the line is missing or is the first line."""
-        return self.data.find(b"\n" + line, 0, _LOOKAHEAD_BYTES) + 1
+        found = self.data.find(b"\n" + line, self.start, self.start + _LOOKAHEAD_BYTES)
+        return found + 1 - self.start if found >= 0 else 0
 
 
 @dataclass
@@ -97,7 +123,7 @@ class _Alignment:
                 self._skip_changed_lines()
         for each in (self.ours, self.theirs):
             while each.fill(_LOOKAHEAD_BYTES):
-                each.leave(len(each.data))
+                each.leave(each.size)
 
     def _fill(self) -> bool:
         """Fill both windows; return whether both exports have lines left."""
@@ -107,17 +133,19 @@ class _Alignment:
     def _differ(self) -> bool:
         """Return whether the first lines of the windows differ."""
         ours, theirs = self.ours, self.theirs
-        return ours.data[: ours.line_end()] != theirs.data[: theirs.line_end()]
+        return ours.part(0, ours.line_end()) != theirs.part(0, theirs.line_end())
 
     def _skip_equal(self) -> None:
         """Skip the equal lines at the beginning of both windows."""
         import numpy as np
 
         ours, theirs = self.ours, self.theirs
-        size = min(len(ours.data), len(theirs.data))
-        if ours.data[:size] != theirs.data[:size]:
-            one, other = (np.frombuffer(each.data, np.uint8, size) for each in (ours, theirs))
-            size = ours.data.rfind(b"\n", 0, int(np.argmax(one != other))) + 1
+        size = min(ours.size, theirs.size)
+        one, other = (np.frombuffer(each.data, np.uint8, size, each.start) for each in (ours, theirs))
+        differs = one != other
+        first = int(differs.argmax())
+        if differs[first]:
+            size = ours.part(0, first).rfind(b"\n") + 1
         self.skipped += size
         ours.skip(size)
         theirs.skip(size)
@@ -127,12 +155,12 @@ class _Alignment:
         ours, theirs = self.ours, self.theirs
         end, other_end = ours.line_end(), theirs.line_end()
         next_end, next_other_end = ours.line_end(end), theirs.line_end(other_end)
-        if ours.data[end:next_end] == theirs.data[other_end:next_other_end]:
+        if ours.part(end, next_end) == theirs.part(other_end, next_other_end):
             ours.leave(end)
             theirs.leave(other_end)
             return
         self.searches += 1
-        came, gone = theirs.find(ours.data[:end]), ours.find(theirs.data[:other_end])
+        came, gone = theirs.find(ours.part(0, end)), ours.find(theirs.part(0, other_end))
         if came and (not gone or came <= gone):
             theirs.leave(came)
         elif gone:
