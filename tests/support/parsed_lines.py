@@ -51,7 +51,7 @@ def sifted_events(rows: EventRows) -> list[ParsedEvent]:
     ]
     properties = list(map(rows.properties.row, range(len(rows))))
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
-               rows.has_insert_id, rows.events, properties, contents, rows.compaction_texts.split())  # fmt: skip
+               rows.has_insert_id, rows.events, properties, contents, map(bytes, rows.compaction_texts.split()))  # fmt: skip
     return [ParsedEvent(*row) for row in zip(*columns, strict=True)]
 
 

@@ -195,7 +195,8 @@ class _Keys:
         keys = pc.binary_join_element_wise(
             f'[{project_id},"', events, '","', ids, '",', seconds, ',"', inserts, '"]', "",
         )  # fmt: skip
-        self._keys = Texts.of_array(keys)
+        found = Texts.of_array(keys)
+        self._keys = Texts(bytes(found.data), found.bounds)
         texts = pc.binary_join_element_wise('["', events, '","', ids, '","', inserts, '"]', "")
         self.compaction_texts = Texts.of_array(texts)
 
