@@ -274,6 +274,7 @@ def lake_bytes(outcome: Outcome, figures: Figures, raw_days: int | None, at: Ite
             raw = outcome.raw_bytes[each]
             total += raw * figures.ids_ratio + figures.manifest_bytes
             total += raw if raw_days is None or age < raw_days else 0.0
-            total += raw * figures.staged_ratio if age < figures.superseded_days + 1 else 0
+            is_kept = age < figures.superseded_days + 1
+            total += raw * (figures.staged_ratio + figures.ids_ratio) if is_kept else 0
         found.append(total)
     return found

@@ -21,7 +21,12 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import id_lines, row_lines
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import apply_due_changes, batches_of, deactivate, save_changed
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import (
+    apply_due_changes,
+    batches_of,
+    deactivate,
+    save_changed,
+)
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import (
     drop_planned_outcomes,
     plan_outcome,
