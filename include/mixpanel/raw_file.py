@@ -73,7 +73,7 @@ class HashedFile:
 
 
 class BackgroundFile(HashedFile):
-    """A file that another thread writes and hashes, so that the caller can check the next bytes meanwhile.
+    """A file that another thread writes and hashes, so that the caller can check the next bytes in the meantime.
 
     At most ``_MOST_WAITING`` blocks of about 256 KiB wait in memory. An error of writing is raised by a later call.
     """

@@ -42,7 +42,7 @@ class FlatReader:
     def read(self, block: bytes, first_line: int) -> tuple[EventRows, list[int]] | None:
         """Return the events of flat lines with ordinary times and ids, and the indexes of all other lines.
 
-        Return None if there are no such events.
+        Return None without such events.
         """
         lines = find_flat_lines(block)
         if lines is None:

@@ -38,7 +38,7 @@ class Texts(NamedTuple):
         return cls(memoryview(data or b""), np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset))
 
     def split(self) -> Sequence[bytes | memoryview]:
-        """Return the texts one by one; they are views if ``data`` is one, which is faster for long texts."""
+        """Return the texts individually; they are views if ``data`` is one, which is faster for long texts."""
         return [self.data[first:last] for first, last in pairwise(self.bounds.tolist())]
 
 
