@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,17 +73,18 @@ def upload_parts(
     if not parts:
         return (), None
     files, path = [], job.scratch / "events.parquet"
+
+    def upload(number: int, part: WrittenPart) -> LakeFile:
+        key = f"{folder}/part-{number:05d}.parquet"
+        return upload_file(workspace.lake, key, part.path, part.rows, sha256=part.sha256)
+
     with EventsFile(job, path) as events, ThreadPoolExecutor(2) as others:
-        uploads = [
-            others.submit(
-                upload_file, workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows,
-                sha256=part.sha256,
-            )
-            for number, part in enumerate(parts)
-        ]  # fmt: skip
-        for part, upload in zip(parts, uploads, strict=True):
+        uploads = others.map(
+            upload, count(), parts
+        )  # after an error, those that have not begun are cancelled
+        for part in parts:
             events.add(part)
-            files.append(upload.result())
+            files.append(next(uploads))
             part.path.unlink()
     rows = sum(part.rows for part in parts)
     return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
-from include.errors import ConfigError, SchemaError, WorkerFailed
+from include.errors import ConfigError, LakeError, SchemaError, WorkerFailed
 from include.lake.lake import Lake
 from include.mixpanel.raw_blocks import Block, read_blocks
-from include.steps.transform import passes
+from include.steps.transform import output_files, passes
 from include.steps.transform import worker_processes as processes
 from include.steps.transform.first_pass import _Parser
 from include.steps.transform.job import Limits
@@ -237,6 +238,25 @@ def test_an_error_of_another_process_is_raised_here(tmp_path: Path, monkeypatch:
     assert isinstance(error, SchemaError)
     assert (error.sentence, error.hint) == ("It is wrong.", "Correct it.")
     assert isinstance(processes._error("OSError", "OSError", "", 28), OSError)
+
+
+def test_after_a_failed_upload_no_further_one_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake that is down would otherwise delay the error by its retries for each file of the day."""
+    limits = replace(SMALL, file_rows=100, small_rows=100)
+    monkeypatch.setattr("include.steps.transform.step.LIMITS", limits)
+    begun: list[str] = []
+    ended = threading.Event()
+
+    def fails(_lake: Lake, key: str, *_: object, **__: object) -> None:
+        begun.append(key)
+        if not key.endswith("part-00000.parquet"):
+            ended.wait(0.3)  # long enough for the other uploads to begin
+        raise LakeError("The lake is down.", "Wait.")
+
+    monkeypatch.setattr(output_files, "upload_file", fails)
+    with pytest.raises(LakeError):
+        transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
+    assert 1 <= len(begun) <= 3
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "65", ""])
