@@ -79,9 +79,8 @@ def upload_parts(
         return upload_file(workspace.lake, key, part.path, part.rows, sha256=part.sha256)
 
     with EventsFile(job, path) as events, ThreadPoolExecutor(2) as others:
-        uploads = others.map(
-            upload, count(), parts
-        )  # after an error, those that have not begun are cancelled
+        # After an error, uploads that have not begun are cancelled.
+        uploads = others.map(upload, count(), parts)
         for part in parts:
             events.add(part)
             files.append(next(uploads))
