@@ -40,7 +40,7 @@ class Figures:
     staged_ratio: float = 1.31
     """Bytes of transform's Parquet files, which are also the staged files, for each byte of the export."""
     ids_ratio: float = 0.41
-    """Bytes of the ids, which are kept, for each byte of the export; transform's list of events has as many."""
+    """Bytes of the ids, which are kept, for each byte of the export; transform's list of events has about the same size."""
     superseded_days: int = 7
     """So long after the load the staged files are kept."""
     manifest_bytes: float = 25_000.0
@@ -49,7 +49,7 @@ class Figures:
     first_byte_seconds: float = 60.0
     split_events_a_second: float = 150_000.0
     step_events_a_second: float = 80_000.0
-    """Export to staged rows, on two cores."""
+    """Transform to staged rows, on two cores."""
     step_overhead_seconds: float = 25.0
     """The starts of five tasks."""
     upload_bytes_a_second: float = 25e6

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _PROPERTIES = b'"properties"'
 _HEAD = int.from_bytes(b'{"event"', "little")
 _SHORTEST = len(b'{"event":') + len(_PROPERTIES) + len(b"}")
-_LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "  # the last one makes a letter small
+_LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "  # byte | _SMALL is the lower-case letter
 _Y = ord("y")
-_IS_LETTER = np.array([byte in ALPHANUMERIC for byte in range(256)])
-# The last letter is nearly always one of the last few bytes; it is not if the line ends with text that is not Latin.
+_IS_ALPHANUMERIC = np.array([byte in ALPHANUMERIC for byte in range(256)])
+# The last letter or digit is nearly always one of the last few bytes, except in lines that end with non-Latin text.
 _FEW, _MANY = np.arange(1, 5), np.arange(1, 97)
 
 
@@ -95,7 +95,8 @@ class LineScanner:
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _looks_like_event(piece, first, text, starts, stops)
-        ordinary[_may_end_in_early(text, stops)] = False
+        events = ordinary.nonzero()[0]
+        ordinary[events[_may_end_in_early(text, stops[events])]] = False
         odd = (~ordinary).nonzero()[0].tolist()
         for before, here in pairwise([-1, *odd, len(ends)]):
             if here > before + 1:
@@ -127,13 +128,13 @@ def _looks_like_event(
 def _may_end_in_early(text: _Bytes, stops: _Places) -> _Places:
     """Return the indices of the lines whose last word may be "early", in lower or upper case.
 
-    ``stops``: where each line ends in ``text``. Only lines that look like an event are judged correctly: they contain a
-    letter, so that the last letter before the end of the line is in the line.
+    ``stops``: where each line ends in ``text``. The lines look like events, so each contains a letter, and the last
+    letter before the end of a line is in the line.
     """
-    lasts = _last_letters(text, stops, _FEW)
+    lasts = _last_alphanumerics(text, stops, _FEW)
     unknown = (lasts < 0).nonzero()[0]
     if len(unknown):
-        lasts[unknown] = _last_letters(text, stops[unknown], _MANY)
+        lasts[unknown] = _last_alphanumerics(text, stops[unknown], _MANY)
         unknown = (lasts < 0).nonzero()[0]
     lines = ((text[lasts] | _SMALL) == _Y).nonzero()[0]
     if len(lines):
@@ -144,10 +145,14 @@ def _may_end_in_early(text: _Bytes, stops: _Places) -> _Places:
     return np.concatenate((lines, unknown))
 
 
-def _last_letters(text: _Bytes, stops: _Places, before: _Places) -> _Places:
-    """Return where the last ASCII letter or digit is before each end of a line, or -1 if it is not in ``stops - before``."""
-    places = np.maximum(stops[:, None] - before, 0)
-    is_letter = _IS_LETTER[text[places]]
-    at = is_letter.argmax(1)
+def _last_alphanumerics(text: _Bytes, stops: _Places, distances: _Places) -> _Places:
+    """Return the position of the last ASCII letter or digit of each line.
+
+    ``stops``: where each line ends in ``text``. ``distances``: the distances from there to look at, ascending. The
+    result is -1 for a line without a letter or digit at these distances.
+    """
+    places = np.maximum(stops[:, None] - distances, 0)
+    is_found = _IS_ALPHANUMERIC[text[places]]
+    at = is_found.argmax(1)
     every = np.arange(len(stops))
-    return np.where(is_letter[every, at], places[every, at], -1)
+    return np.where(is_found[every, at], places[every, at], -1)

@@ -75,7 +75,8 @@ class HashedFile:
 class BackgroundFile(HashedFile):
     """A file that another thread writes and hashes, so that the caller can check the next bytes in the meantime.
 
-    At most ``_MOST_WAITING`` blocks of about 256 KiB wait in memory. An error of writing is raised by a later call.
+    At most ``_MOST_WAITING`` blocks of about 256 KiB wait in memory, besides the one that is being filled. A write error
+    is raised by a later ``write`` or by ``flush``.
     """
 
     def __init__(self, file: BinaryIO, thread: ThreadPoolExecutor) -> None:
@@ -99,12 +100,16 @@ class BackgroundFile(HashedFile):
         self._waiting.append(self._thread.submit(self._write_through, b"".join(self._held)))
         self._held, self._held_bytes = [], 0
 
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of all bytes written so far, in lower-case hexadecimal. Waits until the file contains them."""
+    def flush(self) -> None:
+        """Wait until all bytes have been hashed and written."""
         self._hand_over()
         while self._waiting:
             self._waiting.popleft().result()
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all bytes written so far, in lower-case hexadecimal, after a ``flush``."""
+        self.flush()
         return super().sha256
 
 
@@ -165,7 +170,9 @@ def hashed_file(path: Path) -> Iterator[HashedFile]:
 def background_file(path: Path) -> Iterator[BackgroundFile]:
     """Create or empty the file ``path`` as ``hashed_file`` does; a thread of its own writes it."""
     with path.open("wb") as file, ThreadPoolExecutor(1) as thread:
-        yield BackgroundFile(file, thread)
+        written = BackgroundFile(file, thread)
+        yield written
+        written.flush()
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:

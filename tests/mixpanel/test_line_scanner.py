@@ -21,7 +21,7 @@ ROW = b'{"event":"A","properties":{"time":1782907203,"distinct_id":"u"}}'
 EARLY = b'{"event":"A","properties":{"text":"%s"}}'
 ODD = (
     b"", b" ", b"\xef\xbb\xbf", b"\r", b"99", b"{}", b"null", b'{"event":', b'{"event":}', b'{"event":"properties"}', b'"properties"}',
-    b'{"event":"properties","x":"properties"}', b'{"event":"A","properties":{}', b'{"event":"A","properties":{"x":early}}',
+    b'{"event":"properties","x":"properties"}', b'{"event":"export terminated early","x":"properties"}', b'{"event":"A","properties":{}', b'{"event":"A","properties":{"x":early}}',
     b'{"event": "A", "properties": {}}', b'{"properties":{},"event":"A"}', b"\xef\xbb\xbf" + ROW, ROW + b"\r", ROW + b" ", b" " + ROW,
     ROW + b"\r\r", *(EARLY % word for word in (b"early", b"EARLY", b"eArLy", b"yearly", b"lyly", b"earl", b"early %", b"early 1")),
     *(EARLY % (text.encode() * count) for text in ("\u6771", "early\u6771", "\xe9") for count in (1, 7, 60)),

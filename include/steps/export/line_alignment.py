@@ -7,8 +7,9 @@ affect the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +29,15 @@ def unaligned_lines(
     with (
         DigestWriter(scratch / "unaligned-old.bin") as ours,
         DigestWriter(scratch / "unaligned-new.bin") as theirs,
+        closing(_read_ahead(read_blocks(old))) as one,
+        closing(_read_ahead(read_blocks(new))) as other,
     ):
-        one, other = (_read_ahead(read_blocks(paths)) for paths in (old, new))
         _Alignment(_Window(one, ours), _Window(other, theirs)).run()
     return ours.digests, theirs.digests
 
 
-def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Yield the blocks, while a thread already decompresses the next one."""
+def _read_ahead(blocks: Iterator[Block]) -> Generator[Block]:
+    """Yield the blocks, while a thread decompresses the next one. The thread ends when the generator is closed."""
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, blocks, None)
         while (block := following.result()) is not None:

@@ -79,12 +79,17 @@ def upload_parts(
         return upload_file(workspace.lake, key, part.path, part.rows, sha256=part.sha256)
 
     with EventsFile(job, path) as events, ThreadPoolExecutor(2) as others:
-        # After an error, uploads that have not begun are cancelled.
         uploads = others.map(upload, count(), parts)
-        for part in parts:
-            events.add(part)
-            files.append(next(uploads))
-            part.path.unlink()
+        try:
+            for part in parts:
+                events.add(part)
+                files.append(next(uploads))
+                part.path.unlink()
+        except BaseException:
+            others.shutdown(
+                wait=False, cancel_futures=True
+            )  # otherwise the context would first upload all parts
+            raise
     rows = sum(part.rows for part in parts)
     return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)
 

@@ -136,7 +136,9 @@ class PartWriter:
                     del piece, order, kept  # or this piece stays in memory while the next one is read
         written.rows = groups.rows
         if written.rows:
-            written.sha256 = sha256_file(written.path)  # here, because several processes write files
+            written.sha256 = sha256_file(
+                written.path
+            )  # here, so that the processes hash their files in parallel
         return written
 
     def close(self) -> None:

@@ -139,7 +139,8 @@ class Transform(Step):
         from include.steps.transform.worker_processes import wanted_processes, worker_processes
 
         workspace, raw, pipeline = self.workspace, self.raw, self.workspace.pipeline
-        # The processes start first, and import their modules while this one imports its own and downloads the export.
+        # The additional processes start first: they import their modules while this process imports its own modules and
+        # downloads the export.
         with worker_processes(scratch, wanted_processes(raw.rows) - 1) as others:
             from include.steps.transform import passes as day
             from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts

@@ -54,7 +54,7 @@ def _cores() -> int:
 class WorkerProcess:
     """An additional process that executes ``worker_main`` for a job.
 
-    ``scratch``: the scratch folder of the job, which ``begin`` passes. ``name`` distinguishes the process's files in it.
+    ``scratch``: the job's scratch folder. ``name`` distinguishes the process's files in it. ``begin`` sends the job.
     """
 
     def __init__(self, scratch: Path, name: str) -> None:

@@ -55,9 +55,9 @@ class Members:
 class FlatLines:
     """The flat lines of a block (``data``), with the offsets of their values.
 
-    ``total``: the number of lines in the block; ``line_indexes``: the indexes of the flat ones; ``event_starts``, ``event_ends``: the offsets of the
-    events' names without quotes; ``names``: the names of all properties; ``by_name``: the indexes of ``members``, by
-    name.
+    ``total``: the number of lines in the block; ``line_indexes``: the indexes of these lines in the block;
+    ``event_starts``, ``event_ends``: the offsets of the events' names without quotes; ``names``: the names of all
+    properties; ``by_name``: the indexes of ``members``, by name.
     """
 
     data: bytes

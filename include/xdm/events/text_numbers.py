@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from include.xdm.convert.arrow_arrays import Integers
 
-# Odd numbers whose bits look random, as in the finalizers of murmur3 and splitmix64.
+# The odd constants of splitmix64.
 _STEP, _ONE, _OTHER = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _LAST_BYTES = [(1 << 8 * count) - 1 for count in range(8)]
 
@@ -45,8 +45,7 @@ class Texts(NamedTuple):
 def text_numbers(texts: Texts) -> Integers:
     """Return a 64-bit number for each text; equal texts have equal numbers, in every process.
 
-    Different texts have different numbers as far as chance goes: the numbers are not safe against someone who wants
-    equal ones.
+    Different texts almost certainly have different numbers, but somebody can construct texts with equal numbers.
     """
     import numpy as np
 
