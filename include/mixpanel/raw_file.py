@@ -75,8 +75,8 @@ class HashedFile:
 class BackgroundFile(HashedFile):
     """A file that another thread writes and hashes, so that the caller can check the next bytes in the meantime.
 
-    At most ``_MOST_WAITING`` blocks of about 256 KiB wait in memory, besides the one that is being filled. A write error
-    is raised by a later ``write`` or by ``flush``.
+    At most ``_MOST_WAITING`` blocks of about 256 KiB wait in memory, in addition to the one that is being filled. A write
+    error is raised by a later ``write`` or by ``flush``.
     """
 
     def __init__(self, file: BinaryIO, thread: ThreadPoolExecutor) -> None:

@@ -45,7 +45,7 @@ class Texts(NamedTuple):
 def text_numbers(texts: Texts) -> Integers:
     """Return a 64-bit number for each text; equal texts have equal numbers, in every process.
 
-    Different texts almost certainly have different numbers, but somebody can construct texts with equal numbers.
+    Different texts almost certainly have different numbers, but texts with equal numbers can be constructed.
     """
     import numpy as np
 
