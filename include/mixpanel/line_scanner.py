@@ -120,8 +120,9 @@ def _looks_like_event(
     inside = np.minimum(starts, len(text) - 9)  # a line that begins later is too short anyway
     result: npt.NDArray[np.bool_] = stops - starts >= _SHORTEST
     result &= (words[inside] == _HEAD) & (text[inside + 8] == _COLON) & (text[stops - 1] == _CLOSE)
-    found = map(piece.find, repeat(_PROPERTIES), (starts + first).tolist(), (stops + first).tolist())
-    result &= np.fromiter(found, np.int64, len(starts)) >= 0
+    lines = result.nonzero()[0]
+    bounds = ((places[lines] + first).tolist() for places in (starts, stops))
+    result[lines] = np.fromiter(map(piece.find, repeat(_PROPERTIES), *bounds), np.int64, len(lines)) >= 0
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.errors import ExportTerminatedEarly, PipelineError
+from include.errors import ExportTerminatedEarly, ExportTooLarge, PipelineError
 from include.mixpanel.byte_places import sparse_flatnonzero
 from include.mixpanel.line_scanner import LineScanner
 from tests.support.export_streams import EVENTS, pieces
@@ -92,6 +93,16 @@ def test_a_termination_line_at_the_end_of_a_large_block_is_detected() -> None:
         scan.scan(
             (ROW + b"\n") * 5000 + b'{"event":"B","properties":{"time":1{"status":"terminated early"}\n'
         )
+
+
+def test_a_block_of_newlines_needs_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ExportTooLarge):
+            LineScanner().scan(ROW + b"\n" * 2**20)
+        assert tracemalloc.get_traced_memory()[1] < 150 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_ordinary_lines_are_not_scanned_individually() -> None:

@@ -86,9 +86,8 @@ def upload_parts(
                 files.append(next(uploads))
                 part.path.unlink()
         except BaseException:
-            others.shutdown(
-                wait=False, cancel_futures=True
-            )  # otherwise the context would first upload all parts
+            # Otherwise the context would first upload all parts.
+            others.shutdown(wait=False, cancel_futures=True)
             raise
     rows = sum(part.rows for part in parts)
     return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)

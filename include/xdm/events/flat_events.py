@@ -196,9 +196,8 @@ class _Keys:
             f'[{project_id},"', events, '","', ids, '",', seconds, ',"', inserts, '"]', "",
         )  # fmt: skip
         found = Texts.of_array(keys)
-        self._keys = Texts(
-            bytes(found.data), found.bounds
-        )  # slices of bytes are faster than views of short texts
+        # Slices of bytes are faster than views of short texts.
+        self._keys = Texts(bytes(found.data), found.bounds)
         texts = pc.binary_join_element_wise('["', events, '","', ids, '","', inserts, '"]', "")
         self.compaction_texts = Texts.of_array(texts)
 

@@ -240,8 +240,9 @@ def test_an_error_of_another_process_is_raised_here(tmp_path: Path, monkeypatch:
     assert isinstance(processes._error("OSError", "OSError", "", 28), OSError)
 
 
-def test_after_a_failed_upload_waiting_uploads_are_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failing", ["upload", "list of events"])
+def test_after_an_error_waiting_uploads_are_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     """A lake that is down would otherwise delay the error by its retries for each file of the day."""
     limits = replace(SMALL, file_rows=100, small_rows=100)
@@ -250,11 +251,16 @@ def test_after_a_failed_upload_waiting_uploads_are_cancelled(
 
     def fails(_lake: Lake, key: str, *_: object, **__: object) -> None:
         begun.append(key)
-        if not key.endswith("part-00000.parquet"):
+        if failing != "upload" or not key.endswith("part-00000.parquet"):
             time.sleep(0.3)  # as a lake that is slow to fail; longer uploads would begin in the meantime
         raise LakeError("The lake is down.", "Wait.")
 
+    def fails_to_add(*_: object) -> None:
+        raise LakeError("The disk is full.", "Free space.")
+
     monkeypatch.setattr(output_files, "upload_file", fails)
+    if failing != "upload":
+        monkeypatch.setattr(output_files.EventsFile, "add", fails_to_add)
     with pytest.raises(LakeError):
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
     assert 1 <= len(begun) <= 3
